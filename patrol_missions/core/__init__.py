@@ -1,0 +1,1 @@
+"""The ground floor both sides of the wall stand on: formats and arithmetic, on the standard library and numpy alone."""

@@ -1,0 +1,1 @@
+"""Incidents, shifts, indicators, the quality report and the sample city."""

@@ -1,0 +1,1 @@
+"""From a history of incidents to calibrated expected incidents by cell, shift and category."""

@@ -1,0 +1,1 @@
+"""From a forecast to missions: weights, inclusion probabilities, the draw and the plan."""

@@ -1,0 +1,1 @@
+"""What the user sees in QGIS: the dock, its pages, dialogs and settings."""

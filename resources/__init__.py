@@ -1,0 +1,1 @@
+"""Icons, styles, models and help, read as files."""
