@@ -1,0 +1,85 @@
+"""What QGIS loads: the Processing provider and, in the desktop, the dock with its button; all undone in ``unload``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication, Qt
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction
+
+from patrol_missions.gui import log
+from patrol_missions.processing_algorithms.provider import PatrolMissionsProvider
+
+if TYPE_CHECKING:
+    from qgis.gui import QgisInterface
+
+    from patrol_missions.gui.dock import PatrolDock
+
+ICON = Path(__file__).parent / "resources" / "icons" / "patrol_missions.svg"
+
+
+class PatrolMissionsPlugin:
+    """The plugin as QGIS knows it.
+
+    ``qgis_process`` calls :meth:`initProcessing` alone, with no interface; the desktop calls :meth:`initGui`.
+    """
+
+    def __init__(self, iface: QgisInterface | None) -> None:
+        self.iface = iface
+        self._provider: PatrolMissionsProvider | None = None
+        self._handler: log.QgisLogHandler | None = None
+        self._action: QAction | None = None
+        self._dock: PatrolDock | None = None
+
+    def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
+        """Offer the algorithms."""
+        if self._handler is None:
+            self._handler = log.install()
+        if self._provider is None:
+            self._provider = PatrolMissionsProvider()
+            QgsApplication.processingRegistry().addProvider(self._provider)
+
+    def initGui(self) -> None:  # noqa: N802 - QGIS's name
+        """Offer the algorithms, the button and the dock."""
+        self.initProcessing()
+        if self.iface is None:
+            return
+        from patrol_missions.gui.dock import PatrolDock
+
+        self._dock = PatrolDock(self.iface)
+        self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
+        self._dock.setUserVisible(False)
+
+        self._action = QAction(QIcon(str(ICON)), self.tr("Patrol Missions"), self.iface.mainWindow())
+        self._action.setObjectName("patrolMissionsAction")
+        self._action.setToolTip(self.tr("Show or hide the Patrol Missions panel"))
+        self._dock.setToggleVisibilityAction(self._action)
+        self.iface.addToolBarIcon(self._action)
+        self.iface.addPluginToMenu(self.tr("Patrol Missions"), self._action)
+
+    def unload(self) -> None:
+        """Take back everything, so that the plugin can be loaded again."""
+        if self._action is not None:
+            self.iface.removePluginMenu(self.tr("Patrol Missions"), self._action)
+            self.iface.removeToolBarIcon(self._action)
+            self._action.deleteLater()
+            self._action = None
+        if self._dock is not None:
+            self._dock.tear_down()
+            self.iface.removeDockWidget(self._dock)
+            self._dock.deleteLater()
+            self._dock = None
+        if self._provider is not None:
+            QgsApplication.processingRegistry().removeProvider(self._provider)
+            self._provider = None
+        if self._handler is not None:
+            log.remove(self._handler)
+            self._handler = None
+
+    @staticmethod
+    def tr(text: str) -> str:
+        """The text in the user's language."""
+        return QCoreApplication.translate("PatrolMissionsPlugin", text)
