@@ -1,0 +1,248 @@
+"""What every algorithm of the provider shares: identity, help, checks, the way to the engine, files and styles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import traceback
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingOutputDefinition,
+    QgsProcessingParameterDefinition,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+
+from patrol_missions.core.errors import Canceled, InputError, PatrolError
+from patrol_missions.processing_algorithms.styling import LayerStyler, keep_alive
+
+RESOURCES = Path(__file__).resolve().parent.parent / "resources"
+DOCUMENTATION = "https://github.com/patrolmissions/patrol-missions/blob/main/docs/algorithms.md"
+
+
+class PatrolAlgorithm(QgsProcessingAlgorithm):
+    """Base of our algorithms.
+
+    A subclass gives ``name``, ``displayName``, ``shortDescription``, ``help_text`` and ``keywords``, adds its parameters
+    with :meth:`add` in ``initAlgorithm``, and does its work in the hooks:
+
+    * :meth:`problem` - what is wrong with the parameters, as a sentence (main thread; before the run and again in it)
+    * :meth:`prepare` - what must be read from the project or from layers (main thread)
+    * :meth:`process` - the work (any thread: no project, no interface)
+
+    The hooks raise :class:`PatrolError`; users see its sentence.
+    """
+
+    NEEDS_ENGINE = True
+    GROUP = "forecasting"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stylers: dict[str, LayerStyler] = {}
+
+    # --- identity
+
+    def createInstance(self) -> PatrolAlgorithm:  # noqa: N802 - QGIS's name
+        """A fresh algorithm of this kind."""
+        return type(self)()
+
+    @classmethod
+    def tr(cls, text: str) -> str:
+        """The text in the user's language."""
+        return QCoreApplication.translate(cls.__name__, text)
+
+    def group(self) -> str:
+        """The task the algorithm belongs to, for people."""
+        groups = {
+            "engine": QCoreApplication.translate("PatrolAlgorithm", "Engine"),
+            "data": QCoreApplication.translate("PatrolAlgorithm", "Data"),
+            "forecasting": QCoreApplication.translate("PatrolAlgorithm", "Forecasting"),
+            "missions": QCoreApplication.translate("PatrolAlgorithm", "Missions"),
+        }
+        return groups[self.GROUP]
+
+    def groupId(self) -> str:  # noqa: N802 - QGIS's name
+        """The task the algorithm belongs to, for ever."""
+        return self.GROUP
+
+    def svgIconPath(self) -> str:  # noqa: N802 - QGIS's name
+        """File of the icon, named as the algorithm."""
+        return str(RESOURCES / "icons" / f"{self.name()}.svg")
+
+    def icon(self) -> QIcon:
+        """The icon."""
+        return QIcon(self.svgIconPath())
+
+    # --- help
+
+    def help_text(self) -> str:
+        """What the algorithm does and gives, as HTML paragraphs."""
+        return ""
+
+    def keywords(self) -> str:
+        """Words that find the algorithm, separated by commas."""
+        return ""
+
+    def tags(self) -> list[str]:
+        """Words that find the algorithm."""
+        return [word.strip() for word in self.keywords().split(",") if word.strip()]
+
+    def helpUrl(self) -> str:  # noqa: N802 - QGIS's name
+        """Page of this very algorithm."""
+        return f"{DOCUMENTATION}#{self.name()}"
+
+    def shortHelpString(self) -> str:  # noqa: N802 - QGIS's name
+        """The text and each parameter's help, so that the panel, the tooltips and ``qgis_process`` say the same."""
+        inputs = [p for p in self.parameterDefinitions() if p.help() and not p.isDestination()]
+        outputs = [p for p in self.parameterDefinitions() if p.help() and p.isDestination()]
+        parts = [self.help_text()]
+        for title, definitions in ((self.tr("Inputs"), inputs), (self.tr("Outputs"), outputs)):
+            if definitions:
+                parts.append(f"<h3>{escape(title)}</h3>")
+                parts += [f"<p><b>{escape(p.description())}</b><br>{escape(p.help())}</p>" for p in definitions]
+        return "\n".join(parts)
+
+    def add(self, parameter: QgsProcessingParameterDefinition, text: str, *, advanced: bool = False) -> None:
+        """Add a parameter with its help."""
+        parameter.setHelp(text)
+        if advanced:
+            parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
+        self.addParameter(parameter)
+
+    def add_outputs(self, *outputs: QgsProcessingOutputDefinition) -> None:
+        """Declare results that are not destinations: numbers, texts."""
+        for output in outputs:
+            self.addOutput(output)
+
+    # --- hooks
+
+    def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """The sentence that says what is wrong with the parameters; empty when nothing is."""
+        return ""
+
+    def prepare(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Read from the project or from layers what the work needs."""
+
+    def process(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Do the work and give the outputs."""
+        raise NotImplementedError
+
+    # --- QGIS's side of the hooks
+
+    def canExecute(self) -> tuple[bool, str]:  # noqa: N802 - QGIS's name
+        """Whether the engine that the work needs is there, and the remedy when it is not."""
+        if not self.NEEDS_ENGINE:
+            return True, ""
+        from patrol_missions.bridge import environment
+
+        return environment.can_execute()
+
+    def checkParameterValues(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> tuple[bool, str]:
+        """QGIS's own checks first (missing values, ranges), then ours, which may rely on them."""
+        fine, sentence = super().checkParameterValues(parameters, context)
+        if not fine:
+            return False, sentence
+        try:
+            sentence = self.problem(parameters, context)
+        except PatrolError as error:
+            sentence = str(error)
+        return not sentence, sentence
+
+    def prepareAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Check again, since models do not check their children's parameters, then prepare."""
+
+        def work() -> bool:
+            sentence = self.problem(parameters, context)
+            if sentence:
+                raise InputError(sentence)
+            self.prepare(parameters, context, feedback)
+            return True
+
+        return self._guarded(work, feedback)
+
+    def processAlgorithm(  # noqa: N802 - QGIS's name
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Work; a cancelled run gives no outputs."""
+
+        def work() -> dict[str, Any]:
+            try:
+                return self.process(parameters, context, feedback)
+            except Canceled:
+                return {}
+
+        return self._guarded(work, feedback)
+
+    def _guarded(self, work: Callable[[], Any], feedback: QgsProcessingFeedback) -> Any:
+        """Run something and turn what goes wrong into a sentence; what only we can mend is traced in the log."""
+        try:
+            return work()
+        except QgsProcessingException:
+            raise
+        except PatrolError as error:
+            raise QgsProcessingException(str(error)) from error
+        except OSError as error:
+            where = error.filename or self.tr("a file")
+            reason = error.strerror or str(error)
+            raise QgsProcessingException(
+                self.tr("{file} cannot be used: {reason}.").format(file=where, reason=reason)
+            ) from error
+        except Exception as error:
+            feedback.pushDebugInfo(traceback.format_exc())
+            raise QgsProcessingException(
+                self.tr("An unexpected error stopped the run ({error}). Please report it with the log's text.").format(
+                    error=f"{type(error).__name__}: {error}"
+                )
+            ) from error
+
+    # --- files and layers
+
+    def deliver(self, made: Path, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> str:
+        """Move a finished file to the destination that the user chose; a reader never finds half a file there.
+
+        Gives the destination's path, or an empty text when the output was not asked for.
+        """
+        chosen = self.parameterAsFileOutput(parameters, name, context)
+        if not chosen:
+            return ""
+        destination = Path(chosen)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # Copied first because a rename is only atomic within one file system.
+        partial = destination.with_name(f".{destination.name}.part")
+        try:
+            shutil.copyfile(made, partial)
+            os.replace(partial, destination)
+        finally:
+            partial.unlink(missing_ok=True)
+        return str(destination)
+
+    def styled(self, name: str, apply: Callable[[QgsVectorLayer], None]) -> None:
+        """Have ``apply`` called with an output's layer when it is loaded; call in :meth:`prepare` (main thread)."""
+        self._stylers[name] = LayerStyler(apply)
+
+    def load_styled(self, destination: str, name: str, context: QgsProcessingContext, title: str = "") -> None:
+        """Tie the style set by :meth:`styled` to the layer written at ``destination``, and name the layer."""
+        if not context.willLoadLayerOnCompletion(destination):
+            return
+        details = context.layerToLoadOnCompletionDetails(destination)
+        if title:
+            details.name = title
+        if name in self._stylers:
+            details.setPostProcessor(keep_alive(self._stylers[name]))

@@ -1,0 +1,113 @@
+"""Checks that several algorithms share; each answers with the user's sentence, or an empty text when all is well."""
+
+from __future__ import annotations
+
+import math
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsCoordinateTransformContext,
+    QgsCsException,
+    QgsProcessingFeatureSource,
+    QgsRectangle,
+    QgsUnitTypes,
+)
+from qgis.PyQt.QtCore import QCoreApplication
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.grid import parse_cell_id
+
+GRID_FIELDS = ("cell_id", "col", "row", "district", "share_inside")
+"""Fields that Build grid writes and everything after it reads."""
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("PatrolChecks", text)
+
+
+def suggested_crs(
+    crs: QgsCoordinateReferenceSystem, extent: QgsRectangle, transforms: QgsCoordinateTransformContext
+) -> str:
+    """EPSG code of the UTM zone (WGS 84) that holds an extent's centre; empty where that cannot be told."""
+    if not crs.isValid() or extent.isNull() or not extent.isFinite():
+        return ""
+    try:
+        to_degrees = QgsCoordinateTransform(crs, QgsCoordinateReferenceSystem("EPSG:4326"), transforms)
+        centre = to_degrees.transform(extent.center())
+    except QgsCsException:
+        return ""
+    if not (-180.0 <= centre.x() <= 180.0 and -80.0 <= centre.y() <= 84.0):
+        return ""
+    zone = min(int(math.floor((centre.x() + 180.0) / 6.0)) + 1, 60)
+    return f"EPSG:{(32600 if centre.y() >= 0 else 32700) + zone}"
+
+
+def crs_problem(
+    crs: QgsCoordinateReferenceSystem,
+    layer_name: str,
+    extent: QgsRectangle,
+    transforms: QgsCoordinateTransformContext,
+) -> str:
+    """Why squares in metres cannot be laid out in a layer's CRS."""
+    if not crs.isValid():
+        return tr("Layer “{layer}” has no coordinate reference system. Set it in the layer's properties.").format(
+            layer=layer_name
+        )
+    if not crs.isGeographic() and crs.mapUnits() == QgsUnitTypes.DistanceUnit.DistanceMeters:
+        return ""
+    if crs.isGeographic():
+        what = tr("is in degrees")
+    else:
+        what = tr("is in {unit}").format(unit=QgsUnitTypes.toString(crs.mapUnits()))
+    suggestion = suggested_crs(crs, extent, transforms)
+    remedy = (
+        tr("choose {code} as the grid's CRS").format(code=suggestion)
+        if suggestion
+        else tr("choose a projected CRS in metres that suits the place as the grid's CRS")
+    )
+    return tr("Layer “{layer}” {what} ({crs}), and cells are squares in metres: {remedy}.").format(
+        layer=layer_name, what=what, crs=crs.authid() or crs.description(), remedy=remedy
+    )
+
+
+def fields_problem(source: QgsProcessingFeatureSource, wanted: tuple[str, ...], made_by: str) -> str:
+    """Which of the fields that a step relies on a layer lacks."""
+    missing = [name for name in wanted if source.fields().lookupField(name) < 0]
+    if not missing:
+        return ""
+    return tr("Layer “{layer}” has no field {fields}: choose a layer made by {algorithm}.").format(
+        layer=source.sourceName(), fields=", ".join(f"“{name}”" for name in missing), algorithm=made_by
+    )
+
+
+def empty_problem(source: QgsProcessingFeatureSource) -> str:
+    """Whether a layer has nothing in it (layers that do not know how much they hold pass)."""
+    if source.featureCount() != 0:
+        return ""
+    return tr("Layer “{layer}” is empty.").format(layer=source.sourceName())
+
+
+def grid_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTransformContext) -> str:
+    """Why a layer cannot serve as the grid."""
+    return (
+        fields_problem(source, GRID_FIELDS, tr("Build grid"))
+        or empty_problem(source)
+        or crs_problem(source.sourceCrs(), source.sourceName(), source.sourceExtent(), transforms)
+    )
+
+
+def cell_size_m(source: QgsProcessingFeatureSource) -> float:
+    """Side of the grid's cells in metres, read from one feature; :class:`InputError` when it is not one of our grids."""
+    for feature in source.getFeatures():
+        column, _row = parse_cell_id(feature["cell_id"])
+        box = feature.geometry().boundingBox()
+        size = round(box.width(), 6)
+        if size > 0 and math.isclose(box.xMinimum(), column * size, rel_tol=0, abs_tol=size * 1e-3):
+            return size
+        break
+    raise InputError(
+        tr("The first cell of layer “{layer}” is not the square that its cell id names.").format(layer=source.sourceName()),
+        tr("Build the grid again with Build grid; do not edit or reproject it."),
+    )
