@@ -10,10 +10,8 @@ from typing import Any
 
 from patrol_missions.core import tables
 from patrol_missions.core.errors import WorkerError
+from patrol_missions.core.messages import SCHEMA
 from patrol_missions.core.tables import Table
-
-SCHEMA = 1
-"""Version of the folder's format and of the messages; both sides must agree on it."""
 
 _JOB = "job.json"
 _RESULT = "result.json"

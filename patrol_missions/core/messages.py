@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Union
 
+SCHEMA = 1
+"""Version of the job folder's format and of the messages; both sides must agree on it."""
+
 
 @dataclass(frozen=True)
 class Hello:

@@ -1,0 +1,112 @@
+"""One QGIS for all tests in this folder: application, Processing, our provider; QGIS's own log goes to Python's."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("qgis.core", reason="QGIS ABSENT: these tests need a Python that can import qgis.core.")
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# A profile of its own, so that nothing of the user's settings leaks in and nothing is left behind.
+_PROFILE = tempfile.TemporaryDirectory(prefix="patrol_missions_profile_")
+os.environ["QGIS_CUSTOM_CONFIG_PATH"] = _PROFILE.name
+
+from osgeo import gdal  # noqa: E402
+from qgis.core import Qgis, QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject  # noqa: E402
+from qgis.PyQt.QtCore import QT_VERSION_STR  # noqa: E402
+
+_LEVELS = {Qgis.MessageLevel.Warning: logging.WARNING, Qgis.MessageLevel.Critical: logging.ERROR}
+
+
+def pytest_report_header() -> str:
+    """What the tests run on."""
+    versions = f"QGIS {Qgis.QGIS_VERSION}, GDAL {gdal.__version__}, Qt {QT_VERSION_STR}, Python {platform.python_version()}"
+    return f"{versions}, profile {_PROFILE.name}"
+
+
+def _forward(message: str, tag: str, level: Qgis.MessageLevel) -> None:
+    logging.getLogger(f"qgis.{tag or 'general'}").log(_LEVELS.get(level, logging.INFO), "%s", message)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def qgis_application() -> Iterator[QgsApplication]:
+    """The one ``QgsApplication`` of this process."""
+    application = QgsApplication([], True)
+    application.initQgis()
+    QgsApplication.messageLog().messageReceived.connect(_forward)
+    yield application
+    QgsProject.instance().clear()
+    application.exitQgis()
+
+
+@pytest.fixture(scope="session")
+def processing(qgis_application: QgsApplication) -> Iterator[object]:
+    """QGIS's ``processing`` module with the native algorithms and our provider registered."""
+    sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))
+    import processing as module
+    from processing.core.Processing import Processing
+
+    from patrol_missions.processing_algorithms.provider import PatrolMissionsProvider
+
+    Processing.initialize()
+    provider = PatrolMissionsProvider()
+    QgsApplication.processingRegistry().addProvider(provider)
+    yield module
+    QgsApplication.processingRegistry().removeProvider(provider)
+
+
+@pytest.fixture
+def context() -> QgsProcessingContext:
+    """A Processing context on the (empty) project."""
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return context
+
+
+class Listener(QgsProcessingFeedback):
+    """Feedback that remembers what it heard."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+        self.progress: list[float] = []
+        self.texts: list[str] = []
+        self.warnings: list[str] = []
+        self.lines: list[str] = []
+        self.progressChanged.connect(self.progress.append)
+
+    def setProgressText(self, text: str) -> None:  # noqa: N802
+        self.texts.append(text)
+
+    def pushWarning(self, warning: str) -> None:  # noqa: N802
+        self.warnings.append(warning)
+
+    def pushInfo(self, info: str) -> None:  # noqa: N802
+        self.lines.append(info)
+
+    pushDebugInfo = pushConsoleInfo = pushCommandInfo = pushInfo  # noqa: N815
+
+    def reportError(self, error: str, fatalError: bool = False) -> None:  # noqa: N802, N803
+        self.lines.append(error)
+
+
+@pytest.fixture
+def feedback() -> Listener:
+    """A feedback whose ``progress``, ``texts``, ``warnings`` and ``lines`` a test can look at."""
+    return Listener()
+
+
+@pytest.fixture(scope="session")
+def engine_python() -> Path:
+    """A Python that has the engine's packages."""
+    path = os.environ.get("PATROL_ENGINE_PYTHON")
+    if not path:
+        pytest.skip("ENGINE ABSENT: set PATROL_ENGINE_PYTHON to a Python with the engine's packages.")
+    return Path(path)
