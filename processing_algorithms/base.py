@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
+    QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsProcessingOutputDefinition,
     QgsProcessingParameterDefinition,
@@ -22,7 +21,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
+from patrol_missions.bridge import environment, worker_process
 from patrol_missions.core.errors import Canceled, InputError, PatrolError
+from patrol_missions.core.jobs import Job, JobResult
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 from patrol_missions.processing_algorithms.styling import LayerStyler, keep_alive
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
@@ -32,8 +34,8 @@ DOCUMENTATION = "https://github.com/patrolmissions/patrol-missions/blob/main/doc
 class PatrolAlgorithm(QgsProcessingAlgorithm):
     """Base of our algorithms.
 
-    A subclass gives ``name``, ``displayName``, ``shortDescription``, ``help_text`` and ``keywords``, adds its parameters
-    with :meth:`add` in ``initAlgorithm``, and does its work in the hooks:
+    A subclass gives ``name``, ``displayName``, ``shortDescription``, ``help_text`` and ``keywords``, adds parameters with
+    :meth:`add` in ``initAlgorithm``, and does its work in the hooks:
 
     * :meth:`problem` - what is wrong with the parameters, as a sentence (main thread; before the run and again in it)
     * :meth:`prepare` - what must be read from the project or from layers (main thread)
@@ -146,8 +148,6 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         """Whether the engine that the work needs is there, and the remedy when it is not."""
         if not self.NEEDS_ENGINE:
             return True, ""
-        from patrol_missions.bridge import environment
-
         return environment.can_execute()
 
     def checkParameterValues(  # noqa: N802 - QGIS's name
@@ -214,24 +214,42 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
 
     # --- files and layers
 
-    def deliver(self, made: Path, parameters: dict[str, Any], name: str, context: QgsProcessingContext) -> str:
-        """Move a finished file to the destination that the user chose; a reader never finds half a file there.
+    def source(
+        self, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+    ) -> QgsProcessingFeatureSource:
+        """An input layer; a sentence when it cannot be read."""
+        found = self.parameterAsSource(parameters, name, context)
+        if found is None:
+            raise InputError(self.invalidSourceError(parameters, name))
+        return found
 
-        Gives the destination's path, or an empty text when the output was not asked for.
+    def run_job(
+        self,
+        job: Job,
+        feedback: QgsProcessingFeedback,
+        files: Mapping[str, str],
+        span: tuple[float, float] = (0.0, 1.0),
+    ) -> JobResult:
+        """Have the engine do a job.
+
+        :param job: what to do
+        :param feedback: hears progress, log and warnings, and may cancel
+        :param files: destination per output file of the job; empty ones are not wanted. A reader never finds half a
+            file there, and an older file stays until the new one is whole.
+        :param span: part of the progress bar that the job takes
         """
-        chosen = self.parameterAsFileOutput(parameters, name, context)
-        if not chosen:
-            return ""
-        destination = Path(chosen)
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        # Copied first because a rename is only atomic within one file system.
-        partial = destination.with_name(f".{destination.name}.part")
+        wanted = {name: Path(path) for name, path in files.items() if path}
+        partial = {name: path.with_name(f".{path.name}.part") for name, path in wanted.items()}
         try:
-            shutil.copyfile(made, partial)
-            os.replace(partial, destination)
+            result = worker_process.run_job(
+                environment.EngineEnvironment().python(), job, PartialFeedback(feedback, *span), partial
+            )
+            for name, path in wanted.items():
+                partial[name].replace(path)
         finally:
-            partial.unlink(missing_ok=True)
-        return str(destination)
+            for path in partial.values():
+                path.unlink(missing_ok=True)
+        return result
 
     def styled(self, name: str, apply: Callable[[QgsVectorLayer], None]) -> None:
         """Have ``apply`` called with an output's layer when it is loaded; call in :meth:`prepare` (main thread)."""

@@ -40,36 +40,38 @@ def suggested_crs(
         return ""
     if not (-180.0 <= centre.x() <= 180.0 and -80.0 <= centre.y() <= 84.0):
         return ""
-    zone = min(int(math.floor((centre.x() + 180.0) / 6.0)) + 1, 60)
+    zone = min(math.floor((centre.x() + 180.0) / 6.0) + 1, 60)
     return f"EPSG:{(32600 if centre.y() >= 0 else 32700) + zone}"
 
 
-def crs_problem(
-    crs: QgsCoordinateReferenceSystem,
-    layer_name: str,
-    extent: QgsRectangle,
-    transforms: QgsCoordinateTransformContext,
-) -> str:
-    """Why squares in metres cannot be laid out in a layer's CRS."""
-    if not crs.isValid():
-        return tr("Layer “{layer}” has no coordinate reference system. Set it in the layer's properties.").format(
-            layer=layer_name
-        )
+def metre_problem(crs: QgsCoordinateReferenceSystem, subject: str, suggestion: str) -> str:
+    """Why squares in metres cannot be laid out in a CRS.
+
+    :param crs: a valid CRS
+    :param subject: who has it, to begin the sentence with
+    :param suggestion: a CRS that would do, or an empty text
+    """
     if not crs.isGeographic() and crs.mapUnits() == QgsUnitTypes.DistanceUnit.DistanceMeters:
         return ""
-    if crs.isGeographic():
-        what = tr("is in degrees")
-    else:
-        what = tr("is in {unit}").format(unit=QgsUnitTypes.toString(crs.mapUnits()))
-    suggestion = suggested_crs(crs, extent, transforms)
+    unit = tr("degrees") if crs.isGeographic() else QgsUnitTypes.toString(crs.mapUnits())
     remedy = (
-        tr("choose {code} as the grid's CRS").format(code=suggestion)
+        tr("choose {code} as the grid CRS").format(code=suggestion)
         if suggestion
-        else tr("choose a projected CRS in metres that suits the place as the grid's CRS")
+        else tr("choose a projected CRS in metres that suits the place as the grid CRS")
     )
-    return tr("Layer “{layer}” {what} ({crs}), and cells are squares in metres: {remedy}.").format(
-        layer=layer_name, what=what, crs=crs.authid() or crs.description(), remedy=remedy
+    return tr("{subject} is in {unit} ({crs}), and cells are squares in metres: {remedy}.").format(
+        subject=subject, unit=unit, crs=crs.authid() or crs.description(), remedy=remedy
     )
+
+
+def crs_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTransformContext) -> str:
+    """Why squares in metres cannot be laid out in a layer's CRS."""
+    crs, layer = source.sourceCrs(), tr("Layer “{layer}”").format(layer=source.sourceName())
+    if not crs.isValid():
+        return tr("{subject} has no coordinate reference system: set it in the layer's properties.").format(
+            subject=layer
+        )
+    return metre_problem(crs, layer, suggested_crs(crs, source.sourceExtent(), transforms))
 
 
 def fields_problem(source: QgsProcessingFeatureSource, wanted: tuple[str, ...], made_by: str) -> str:
@@ -94,12 +96,12 @@ def grid_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTr
     return (
         fields_problem(source, GRID_FIELDS, tr("Build grid"))
         or empty_problem(source)
-        or crs_problem(source.sourceCrs(), source.sourceName(), source.sourceExtent(), transforms)
+        or crs_problem(source, transforms)
     )
 
 
 def cell_size_m(source: QgsProcessingFeatureSource) -> float:
-    """Side of the grid's cells in metres, read from one feature; :class:`InputError` when it is not one of our grids."""
+    """Side of the cells in metres, read from the first; :class:`InputError` when it is not one of our grids."""
     for feature in source.getFeatures():
         column, _row = parse_cell_id(feature["cell_id"])
         box = feature.geometry().boundingBox()
@@ -108,6 +110,8 @@ def cell_size_m(source: QgsProcessingFeatureSource) -> float:
             return size
         break
     raise InputError(
-        tr("The first cell of layer “{layer}” is not the square that its cell id names.").format(layer=source.sourceName()),
+        tr("The first cell of layer “{layer}” is not the square that its cell id names.").format(
+            layer=source.sourceName()
+        ),
         tr("Build the grid again with Build grid; do not edit or reproject it."),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsApplication, QgsProcessingProvider
+from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
+from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 
-ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = ()
+ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (BuildGridAlgorithm,)
 
 
 class PatrolMissionsProvider(QgsProcessingProvider):

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessingLayerPostProcessorInterface, QgsVectorLayer
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsVectorLayer,
+)
 
 
 class LayerStyler(QgsProcessingLayerPostProcessorInterface):
@@ -23,7 +29,7 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
             self._apply(layer)
 
 
-# QGIS keeps only a C++ pointer to a post-processor while the copy of the algorithm that made it is deleted at the end of
+# QGIS keeps only a C++ pointer to a post-processor, and the copy of the algorithm that made it is deleted at the end of
 # the run; without a reference of our own the style would be lost, or QGIS would crash.
 _ALIVE: deque[LayerStyler] = deque(maxlen=256)
 
@@ -32,3 +38,12 @@ def keep_alive(styler: LayerStyler) -> LayerStyler:
     """Hold on to a post-processor until long after its layers were loaded."""
     _ALIVE.append(styler)
     return styler
+
+
+_STYLES = Path(__file__).resolve().parent.parent / "resources" / "styles"
+
+
+def style_grid(layer: QgsVectorLayer) -> None:
+    """Thin outlines that leave the map below readable."""
+    layer.loadNamedStyle(str(_STYLES / "grid.qml"))
+    layer.triggerRepaint()
