@@ -34,8 +34,8 @@ DOCUMENTATION = "https://github.com/patrolmissions/patrol-missions/blob/main/doc
 class PatrolAlgorithm(QgsProcessingAlgorithm):
     """Base of our algorithms.
 
-    A subclass gives ``name``, ``displayName``, ``shortDescription``, ``help_text`` and ``keywords``, adds parameters with
-    :meth:`add` in ``initAlgorithm``, and does its work in the hooks:
+    A subclass gives ``name``, ``displayName``, ``shortDescription``, ``help_text`` and ``keywords``, adds parameters
+    with :meth:`add` in ``initAlgorithm``, and does its work in the hooks:
 
     * :meth:`problem` - what is wrong with the parameters, as a sentence (main thread; before the run and again in it)
     * :meth:`prepare` - what must be read from the project or from layers (main thread)
@@ -238,7 +238,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
             file there, and an older file stays until the new one is whole.
         :param span: part of the progress bar that the job takes
         """
-        wanted = {name: Path(path) for name, path in files.items() if path}
+        wanted = {name: Path(path) for name, path in (files or {}).items() if path}
         partial = {name: path.with_name(f".{path.name}.part") for name, path in wanted.items()}
         try:
             result = worker_process.run_job(

@@ -108,15 +108,15 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         self.add(
             size,
             self.tr(
-                "Side of a cell in metres. The default of 250 m is about what one patrol can cover on foot in a quarter "
-                "of an hour; smaller cells need more incidents to forecast well."
+                "Side of a cell in metres. The default of 250 m is about what one patrol can cover on foot in a "
+                "quarter of an hour; smaller cells need more incidents to forecast well."
             ),
         )
         self.add(
             QgsProcessingParameterCrs(self.CRS, self.tr("Grid CRS"), None, True),
             self.tr(
-                "Projected CRS in metres for the grid, such as the place's UTM zone. Left blank, the boundary's own CRS "
-                "is used. Keep it for good: cells are named by their column and row in it."
+                "Projected CRS in metres for the grid, such as the place's UTM zone. Left blank, the boundary's own "
+                "CRS is used. Keep it for good: cells are named by their column and row in it."
             ),
         )
         self._add_areas(polygons)
