@@ -21,36 +21,52 @@ _GRACE_S = 1.0
 _LONGEST_LINE = 1 << 20
 # What QGIS sets for its own Python, Qt and GDAL breaks another Python. PATH and LD_LIBRARY_PATH stay: Windows and
 # clusters find a Python's own libraries by them.
-_PRIVATE = ("PYTHON", "__PYVENV", "VIRTUAL_ENV", "CONDA_", "PROJ", "GDAL", "OGR", "QT", "QGIS", "QML", "DYLD_", "MPL", "GRASS")
+_PRIVATE = ("PYTHON", "__PYVENV", "VIRTUAL_ENV", "CONDA_", "PROJ", "GDAL", "OGR", "QT", "QGIS", "QML", "DYLD_", "MPL")
 
 
 class Feedback(Protocol):
     """The part of ``QgsProcessingFeedback`` that is used; QGIS's own objects fit, and so does :class:`Silence`."""
 
-    def isCanceled(self) -> bool: ...  # noqa: N802 - QGIS's name
-    def setProgress(self, progress: float) -> None: ...  # noqa: N802
-    def setProgressText(self, text: str) -> None: ...  # noqa: N802
-    def pushInfo(self, info: str) -> None: ...  # noqa: N802
-    def pushWarning(self, warning: str) -> None: ...  # noqa: N802
-    def pushDebugInfo(self, info: str) -> None: ...  # noqa: N802
-    def pushConsoleInfo(self, info: str) -> None: ...  # noqa: N802
+    def isCanceled(self) -> bool:  # noqa: N802 - QGIS's name
+        """Whether the user wants it to stop."""
+
+    def setProgress(self, progress: float) -> None:  # noqa: N802 - QGIS's name
+        """How far it is, 0 to 100."""
+
+    def setProgressText(self, text: str) -> None:  # noqa: N802 - QGIS's name
+        """The step it is at."""
+
+    def pushInfo(self, info: str) -> None:  # noqa: N802 - QGIS's name
+        """A line for the log."""
+
+    def pushWarning(self, warning: str) -> None:  # noqa: N802 - QGIS's name
+        """Something the user should know."""
+
+    def pushDebugInfo(self, info: str) -> None:  # noqa: N802 - QGIS's name
+        """Something for whoever maintains the plugin."""
+
+    def pushConsoleInfo(self, info: str) -> None:  # noqa: N802 - QGIS's name
+        """What another program printed."""
 
 
 class Silence:
     """Feedback for nobody."""
 
-    def isCanceled(self) -> bool:  # noqa: N802
+    def isCanceled(self) -> bool:  # noqa: N802 - QGIS's name
         """Never."""
         return False
 
-    def setProgress(self, progress: float) -> None:  # noqa: N802
+    def setProgress(self, progress: float) -> None:  # noqa: N802 - QGIS's name
         """Say nothing."""
 
-    setProgressText = pushInfo = pushWarning = pushDebugInfo = pushConsoleInfo = setProgress  # noqa: N815
+    def setProgressText(self, text: str) -> None:  # noqa: N802 - QGIS's name
+        """Say nothing."""
+
+    pushInfo = pushWarning = pushDebugInfo = pushConsoleInfo = setProgressText  # noqa: N815 - QGIS's names
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without what QGIS set for itself, and with ``extra``."""
+    """The environment of this process without what QGIS set for itself, and with ``extra``."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_PRIVATE)}
     return {**kept, **(extra or {})}
 
@@ -90,7 +106,7 @@ class Child:
         for reader in self._readers:
             reader.start()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Child:  # noqa: PYI034 - Self is newer than Python 3.9
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -171,9 +187,10 @@ class Child:
     def _put(self, name: str, line: str | None) -> None:
         while not self._closing.is_set():
             try:
-                return self._lines.put((name, line), timeout=_LATENCY_S)
+                self._lines.put((name, line), timeout=_LATENCY_S)
             except queue.Full:
                 continue
+            return
 
 
 def _own_group() -> dict[str, Any]:

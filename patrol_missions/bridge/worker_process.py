@@ -21,7 +21,8 @@ _PLUGINS = Path(patrol_missions.__file__).resolve().parent.parent
 # The plugin's own copy is run. Its neighbours are other plugins and must not be mistaken for packages, so the path is
 # there only until the package is found.
 _BOOTSTRAP = (
-    "import sys; sys.version_info >= (3, 9) or sys.exit('it is Python %d.%d, and 3.9 or newer is needed' % sys.version_info[:2]); "
+    "import sys; "
+    "sys.version_info >= (3, 9) or sys.exit('it is Python %d.%d, and 3.9 is needed' % sys.version_info[:2]); "
     "sys.path.insert(0, sys.argv[1]); import patrol_missions; del sys.path[0]; "
     "from patrol_missions.engine.worker import main; main(sys.argv[2:])"
 )
@@ -168,8 +169,9 @@ def _make_folder() -> Path:
 
 def _cannot_write(error: OSError, target: Path) -> PatrolError:
     if error.errno == errno.ENOSPC:
-        return WorkerError(f"The disk is full: {target} could not be written.", "Free some space and run the step again.")
-    return WorkerError(f"{target} could not be written ({error.strerror or error}).", "Choose another place and run it again.")
+        return WorkerError(f"The disk is full: {target} could not be written.", "Free some space and run it again.")
+    reason = error.strerror or str(error)
+    return WorkerError(f"{target} could not be written ({reason}).", "Choose another place and run it again.")
 
 
 def _keep(folder: Path, files: Mapping[str, str], keep: Mapping[str, Path]) -> dict[str, str]:
@@ -178,10 +180,14 @@ def _keep(folder: Path, files: Mapping[str, str], keep: Mapping[str, Path]) -> d
     for name, destination in keep.items():
         if name not in files:
             raise WorkerError(f"The engine made no file “{name}”.", _AGAIN)
+        # Moved beside it first: a reader never finds half a file, nor loses the old one when the disk is full.
+        partial = destination.with_name(f".{destination.name}.part")
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(str(folder / files[name]), str(destination))
+            shutil.move(folder / files[name], partial)
+            partial.replace(destination)
         except OSError as error:
+            partial.unlink(missing_ok=True)
             raise _cannot_write(error, destination) from error
         kept[name] = str(destination)
     return kept

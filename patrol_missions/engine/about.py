@@ -27,7 +27,7 @@ _LINE = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=\s*([0-9.]+))?")
 
 @dataclass(frozen=True)
 class Package:
-    """One required package: the lowest version that will do, the one found, and what is wrong with it ("" if nothing)."""
+    """A required package: the lowest version that will do, the one found, and what is wrong with it, if anything."""
 
     name: str
     minimum: str
@@ -50,14 +50,14 @@ def _look_up(name: str, minimum: str) -> Package:
         return Package(name, minimum, version, f"{name} is {version} and must be {minimum} or newer")
     try:
         import_module(name)
-    except Exception as error:  # a package may fail in its own way, such as a missing system library
+    except Exception as error:  # noqa: BLE001 - a package fails in ways of its own (a missing system library)
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return Package(name, minimum, version, f"{name} {version} cannot be imported ({reason[0]})")
     return Package(name, minimum, version, "")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+", maxsplit=1)[0])[:3])
 
 
 def require(found: list[Package]) -> None:
@@ -71,7 +71,7 @@ def require(found: list[Package]) -> None:
         )
 
 
-def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult:
+def run(_parameters: Mapping[str, Any], _tables: Mapping[str, Table], _context: JobContext) -> JobResult:
     """Versions of Python and of each required package; :class:`EngineError` when one is missing, old or broken."""
     from patrol_missions.core.jobs import JobResult  # needs numpy, which may be what is missing
 

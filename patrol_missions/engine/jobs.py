@@ -5,9 +5,9 @@ Functions are named, not imported: a job brings in only the packages it needs, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from patrol_missions.core.errors import WorkerError
 from patrol_missions.core.jobs import JobResult
@@ -25,10 +25,8 @@ JOBS: dict[str, str] = {
 """Name of a job and ``module:function`` that does it."""
 
 
-class JobFunction(Protocol):
-    """A job: JSON parameters and input tables in, an answer out."""
-
-    def __call__(self, parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult: ...
+JobFunction = Callable[[Mapping[str, Any], Mapping[str, Table], JobContext], JobResult]
+"""A job: JSON parameters and input tables in, an answer out."""
 
 
 def find(name: str) -> JobFunction:

@@ -106,7 +106,7 @@ def _run(folder: Path, send: _Sender) -> messages.Message:
                 "Free some space on the disk that holds the temporary folder and the outputs, and run the step again.",
             )
         return _internal_error(error)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the user gets a sentence
         return _memory_error() if "bad_alloc" in str(error) else _internal_error(error)
     return messages.Result()
 

@@ -28,8 +28,8 @@ _LEVELS = {Qgis.MessageLevel.Warning: logging.WARNING, Qgis.MessageLevel.Critica
 
 def pytest_report_header() -> str:
     """What the tests run on."""
-    versions = f"QGIS {Qgis.QGIS_VERSION}, GDAL {gdal.__version__}, Qt {QT_VERSION_STR}, Python {platform.python_version()}"
-    return f"{versions}, profile {_PROFILE.name}"
+    libraries = f"GDAL {gdal.__version__}, Qt {QT_VERSION_STR}, Python {platform.python_version()}"
+    return f"QGIS {Qgis.QGIS_VERSION}, {libraries}, profile {_PROFILE.name}"
 
 
 def _forward(message: str, tag: str, level: Qgis.MessageLevel) -> None:
