@@ -1,0 +1,190 @@
+"""The draw: fixed size, exact inclusion probabilities, spread over the map (local pivotal method).
+
+Grafström, Lundström & Schelin (2012), Spatially balanced sampling through the pivotal method, Biometrics 68(2), 514-520,
+their second variant. While more than one cell is undecided, a random undecided cell meets its nearest undecided neighbour
+(a random one of the nearest) and the two settle their probabilities ``p`` and ``q``:
+
+    p + q < 1:   one of them becomes 0 and the other p + q; the first survives with chance p / (p + q)
+    p + q >= 1:  one of them becomes 1 and the other p + q - 1; the first is taken with chance (1 - q) / (2 - p - q)
+
+Each meeting keeps every probability in expectation, so the chance of selection is exactly the one given; it also keeps
+the sum, so the number selected is fixed. Neighbours compete, so the selected cells are spread.
+
+Randomness is the raw 64-bit stream of PCG64 seeded by :class:`numpy.random.SeedSequence`: the two parts of NumPy's random
+numbers whose output is promised never to change, so that a logged plan can be replayed on any later version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_DUST = 1e-12  # a probability so near 0 or 1 is a rounding error of the arithmetic
+_PER_MEETING = 3  # random numbers: who, which of the nearest, and who wins
+_BATCH = 1 << 18  # cells worked on at once, so that the tables stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What seeds the draw of one group: nothing but names and numbers that a person can write down.
+
+    :param seed: the plan's seed
+    :param start_s: start of the shift, seconds since 1970 UTC
+    :param names: texts that tell the group apart, such as shift and district
+    """
+
+    seed: int
+    start_s: int
+    names: tuple[str, ...]
+
+    def uniforms(self, count: int) -> Floats:
+        """So many numbers in [0, 1), the same on every machine."""
+        digests = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in self.names]
+        # Two's complement keeps negative seeds and times before 1970 apart from the positive ones.
+        numbers = [number & 0xFFFF_FFFF_FFFF_FFFF for number in (self.seed, self.start_s)]
+        raw = np.random.PCG64(np.random.SeedSequence([*numbers, *digests])).random_raw(count)
+        return np.asarray((raw >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+
+
+def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Sequence[Stream]) -> NDArray[np.bool_]:
+    """Select cells in every group.
+
+    Parameters
+    ----------
+    probability
+        Inclusion probabilities, shape (cells,), with a whole sum (within 1e-6) in every group.
+    column, row
+        Place of each cell on the grid; distance is measured between them.
+    group
+        Group of each cell, 0 .. groups - 1; the order of the cells does not matter.
+    streams
+        Source of randomness of each group.
+
+    Returns
+    -------
+    ndarray of bool
+        Cells selected, in the order given.
+    """
+    order = np.lexsort((row, column, group))
+    sizes = np.bincount(group, minlength=len(streams))
+    starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
+    undecided = (probability > _DUST) & (probability < 1.0 - _DUST)
+    selected = ~undecided & (probability > 0.5)
+    counts = np.bincount(group[undecided], minlength=len(streams))
+    for batch in _batches(counts):
+        width = int(counts[batch].max())
+        slots = np.full((len(batch), width), -1, dtype=np.int64)
+        uniforms = np.zeros((len(batch), max(width - 1, 0), _PER_MEETING))
+        for place, number in enumerate(batch.tolist()):
+            members = order[starts[number] : starts[number] + sizes[number]]
+            members = members[undecided[members]]
+            slots[place, : len(members)] = members
+            meetings = len(members) - 1
+            uniforms[place, :meetings] = streams[number].uniforms(meetings * _PER_MEETING).reshape(meetings, -1)
+        selected[_contest(probability, column, row, slots, counts[batch], uniforms)] = True
+    return selected
+
+
+def _batches(counts: Ints) -> Iterator[Ints]:
+    """Groups of like size together, a handful of cells at a time; groups with nothing to decide are left out."""
+    by_size = np.argsort(-counts, kind="stable")
+    by_size = by_size[: np.count_nonzero(counts)]
+    first = 0
+    while first < len(by_size):
+        take = max(1, _BATCH // int(counts[by_size[first]]))
+        yield by_size[first : first + take]
+        first += take
+
+
+def _contest(probability: Floats, column: Ints, row: Ints, slots: Ints, counts: Ints, uniforms: Floats) -> Ints:
+    """Run all meetings of groups side by side; ``slots`` (groups, width) holds indices of cells, -1 where there is none.
+
+    Undecided cells are kept in the first ``counts`` places of each line; a decided one is overwritten by the last.
+    """
+    place = np.maximum(slots, 0)
+    # Distances are taken within a group; from its own corner they are small whole numbers and so compare exactly.
+    x = (column[place] - column[place].min(axis=1, keepdims=True)).astype(np.float64)
+    y = (row[place] - row[place].min(axis=1, keepdims=True)).astype(np.float64)
+    state = _State(slots.copy(), x, y, probability[place], counts.astype(np.int64))
+    winners: list[Ints] = []
+    for meeting in range(uniforms.shape[1]):
+        active = state.count > 1
+        if not active.all():
+            winners.append(state.last_ones(~active))
+            state, uniforms = state.take(active), uniforms[active]
+        if len(state.count) == 0:
+            break
+        winners.append(state.meet(uniforms[:, meeting]))
+    winners.append(state.last_ones(np.ones(len(state.count), dtype=bool)))
+    return np.concatenate(winners)
+
+
+@dataclass
+class _State:
+    """Undecided cells of groups side by side, in the first ``count`` places of each line."""
+
+    cell: Ints
+    x: Floats
+    y: Floats
+    p: Floats
+    count: Ints
+
+    def take(self, lines: NDArray[np.bool_]) -> _State:
+        width = int(self.count[lines].max(initial=0))
+        return _State(*(a[lines, :width] for a in (self.cell, self.x, self.y, self.p)), self.count[lines])
+
+    def last_ones(self, lines: NDArray[np.bool_]) -> Ints:
+        """Cells selected among those left alone: their probability is whole but for rounding."""
+        left = lines & (self.count == 1)
+        if not left.any():
+            return np.empty(0, dtype=np.int64)
+        return self.cell[left, 0][self.p[left, 0] > 0.5]
+
+    def meet(self, uniforms: Floats) -> Ints:
+        """One meeting in every line, from three random numbers each; returns the cells that are selected for good."""
+        line = np.arange(len(self.count))
+        first = (uniforms[:, 0] * self.count).astype(np.int64)
+        second = self._nearest(line, first, uniforms[:, 1])
+        p, q = self.p[line, first], self.p[line, second]
+        total = p + q
+        short = total < 1.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            chance = np.where(short, p / total, (1.0 - q) / (2.0 - total))
+        wins = uniforms[:, 2] < chance
+        upper, lower = np.where(short, total, 1.0), np.where(short, 0.0, total - 1.0)
+        self.p[line, first] = np.where(wins, upper, lower)
+        self.p[line, second] = np.where(wins, lower, upper)
+        # The later place goes first: the last cell may move into it, never one that is about to go itself.
+        return np.concatenate(
+            [self._settle(line, np.maximum(first, second)), self._settle(line, np.minimum(first, second))]
+        )
+
+    def _nearest(self, line: Ints, first: Ints, uniform: Floats) -> Ints:
+        """Place of the nearest other undecided cell, by lot among equals."""
+        width = int(self.count.max())
+        away = (self.x[:, :width] - self.x[line, first][:, None]) ** 2
+        away += (self.y[:, :width] - self.y[line, first][:, None]) ** 2
+        away[np.arange(width) >= self.count[:, None]] = np.inf
+        away[line, first] = np.inf
+        equal = away == away.min(axis=1, keepdims=True)
+        wanted = (uniform * np.count_nonzero(equal, axis=1)).astype(np.int64)
+        return np.asarray(np.argmax(np.cumsum(equal, axis=1) > wanted[:, None], axis=1))
+
+    def _settle(self, line: Ints, place: Ints) -> Ints:
+        """Take cells whose probability has become whole out of the contest; returns those that are selected."""
+        p = self.p[line, place]
+        done = (p < _DUST) | (p > 1.0 - _DUST)
+        line, place = line[done], place[done]
+        won = self.cell[line, place][p[done] > 0.5]
+        self.count[line] -= 1
+        last = self.count[line]
+        for values in (self.cell, self.x, self.y, self.p):
+            values[line, place] = values[line, last]
+        return won
