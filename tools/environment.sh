@@ -18,6 +18,6 @@ echo "Making $folder ..."
 requirements=()
 for lock in "$@"; do requirements+=(-r "$lock"); done
 # Wheels only, each with a hash from the lock: nothing is built here, and nothing is installed that was not pinned.
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+"$folder/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input \
     --require-hashes --only-binary :all: "${requirements[@]}"
 echo "$recipe" >"$folder/.recipe"
