@@ -39,7 +39,7 @@ ENGINE_FLOORS = ("data", "forecast", "missions", "tactics", "reports")  # a floo
 
 def part(name: str) -> str:
     """The part of the package that a module belongs to: ``core``, ``engine`` ..., and "" for the package itself."""
-    return (name.split(".") + [""])[1]
+    return [*name.split("."), ""][1]
 
 
 def ours(name: str) -> bool:
@@ -54,7 +54,9 @@ def crossings(modules: dict[str, Module]) -> list[str]:
             if ours(imported):
                 inside = imported.split(".", 1)[1] if "." in imported else ""
                 allowed = PARTS[part(module.name)]
-                good = part(imported) in allowed or any(rule and f"{inside}.".startswith(f"{rule}.") for rule in allowed)
+                good = part(imported) in allowed or any(
+                    rule and f"{inside}.".startswith(f"{rule}.") for rule in allowed
+                )
             else:
                 top = imported.split(".")[0]
                 good = top in OUTSIDE[part(module.name)] or top in sys.stdlib_module_names
@@ -67,9 +69,9 @@ def upward(modules: dict[str, Module]) -> list[str]:
     """Imports from a floor of the engine to a floor above it, to the worker's own modules, or into or out of tracking."""
     found = []
     for module in modules.values():
-        here = (module.name.split(".") + ["", ""])[2] if part(module.name) == "engine" else None
+        here = [*module.name.split("."), "", ""][2] if part(module.name) == "engine" else None
         for imported in {i.name for i in module.imports if part(i.name) == "engine"}:
-            there = (imported.split(".") + ["", ""])[2]
+            there = [*imported.split("."), "", ""][2]
             if here in ENGINE_FLOORS:
                 up = there in ENGINE_FLOORS and ENGINE_FLOORS.index(there) > ENGINE_FLOORS.index(here)
                 if up or there in {"tracking", "jobs", "worker"}:
