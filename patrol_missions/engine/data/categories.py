@@ -1,0 +1,142 @@
+"""Many raw crime types to the few categories a plan is made for, as a table that the user can save, edit and reuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.engine.data import category_rules as rules
+
+COLUMNS = ("raw", "category", "use", "reason")
+NO_TYPE = ""
+"""Stands for the rows without any crime type."""
+
+_YES = frozenset({"yes", "y", "true", "t", "1", "1.0", "on", "use", "x", "ja", "oui", "si", "sí"})
+_NO = frozenset({"no", "n", "false", "f", "0", "0.0", "off", "", "none", "nein", "non"})
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What becomes of one raw crime type.
+
+    :param raw: text as it stands in the source; blank for rows without one
+    :param category: planning category
+    :param use: whether plans are made by it
+    :param reason: why it is not used, or why an enforcement-driven one is
+    :param enforcement: what police find by their own activity
+    :param saved: it comes from the user's mapping, not from a suggestion
+    """
+
+    raw: str
+    category: str
+    use: bool
+    reason: str
+    enforcement: bool = False
+    saved: bool = False
+
+
+def suggest(raw: str) -> Mapped:
+    """Best guess for a raw crime type by its words."""
+    text = _plain(raw)
+    if not text:
+        return Mapped(raw, "Unknown", False, rules.BLANK)
+    for rule in rules.RULES:
+        if rule.words.search(text):
+            return Mapped(raw, rule.category, rule.use, rule.reason, rule.enforcement)
+    return Mapped(raw, "Unknown", False, rules.UNKNOWN)
+
+
+def map_all(raws: Iterable[str], saved: Iterable[Mapping[str, object]] = ()) -> list[Mapped]:
+    """What becomes of every raw type: by the saved mapping where it has the type, else by suggestion.
+
+    :param saved: rows with ``raw``, ``category``, ``use``, ``reason``; types are matched exactly, else in spite of case
+        and spaces
+    :raises InputError: a row without a category, a ``use`` that is neither yes nor no, one type mapped in two ways, or
+        an enforcement-driven type switched on without a reason of the user's own
+    """
+    chosen = _read_rows(saved)
+    loose: dict[str, Mapped] = {}
+    for mapped in chosen.values():
+        loose.setdefault(_loose(mapped.raw), mapped)
+    result = []
+    for raw in raws:
+        mapped = chosen.get(raw) or loose.get(_loose(raw))
+        result.append(suggest(raw) if mapped is None else Mapped(raw, mapped.category, mapped.use, mapped.reason, mapped.enforcement, True))
+    return result
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a saved mapping, for :func:`map_all`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The category map {path.name} cannot be read ({error}).", "Save it as CSV in UTF-8.") from error
+    first_line = text.partition("\n")[0]
+    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    names = {name: name.strip().lower() for name in reader.fieldnames or () if name}
+    absent = [name for name in ("raw", "category", "use") if name not in names.values()]
+    if absent:
+        raise InputError(f"The category map {path.name} has no column {', '.join(absent)}.", f"Its columns are {', '.join(COLUMNS)}.")
+    return [{names[key]: value or "" for key, value in row.items() if key in names} for row in reader]
+
+
+def write_csv(path: Path, table: Iterable[Mapped]) -> None:
+    """Save a mapping so that it can be edited and used again."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows((row.raw, row.category, "yes" if row.use else "no", row.reason) for row in table)
+
+
+def _read_rows(saved: Iterable[Mapping[str, object]]) -> dict[str, Mapped]:
+    chosen: dict[str, Mapped] = {}
+    for number, row in enumerate(saved, start=2):  # line 1 of the file is its header
+        raw = _text(row, "raw")
+        mapped = _checked(raw, _text(row, "category").strip(), _switch(row.get("use"), raw), _text(row, "reason").strip(), number)
+        before = chosen.setdefault(raw, mapped)
+        if (before.category, before.use) != (mapped.category, mapped.use):
+            raise InputError(f"The category map has “{raw}” twice with different answers.", "Keep one of the two rows.")
+    return chosen
+
+
+def _checked(raw: str, category: str, use: bool, reason: str, line: int) -> Mapped:
+    if use and not category:
+        raise InputError(f"Line {line} of the category map uses “{raw}” without a category.", "Write a category or set use to no.")
+    by_words = next((found for found in (suggest(raw), suggest(category)) if found.enforcement), None)
+    if use and by_words and reason in ("", by_words.reason, rules.ENFORCEMENT):
+        raise InputError(
+            f"The category map uses “{raw}”, which police find mostly by their own activity, without a reason.",
+            "Planning by it sends patrols back to where they already were; write why it is right here in the column reason, "
+            "or set use to no.",
+        )
+    if not use and not reason:
+        reason = "Switched off in the category map."
+    return Mapped(raw, category or "Unknown", use, reason, by_words is not None, True)
+
+
+def _switch(value: object, raw: str) -> bool:
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    text = str(value).strip().lower()
+    if text in _YES or text in _NO:
+        return text in _YES
+    raise InputError(f"The category map says use = “{value}” for “{raw}”.", "Write yes or no.")
+
+
+def _text(row: Mapping[str, object], key: str) -> str:
+    value = row.get(key)
+    return "" if value is None else str(value)
+
+
+def _plain(raw: str) -> str:
+    return re.sub(r"[\s_]+", " ", raw).strip().lower()
+
+
+def _loose(raw: str) -> str:
+    return re.sub(r"\s+", " ", raw).strip().casefold()
