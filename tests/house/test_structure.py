@@ -66,7 +66,7 @@ def crossings(modules: dict[str, Module]) -> list[str]:
 
 
 def upward(modules: dict[str, Module]) -> list[str]:
-    """Imports from a floor of the engine to a floor above it, to the worker's own modules, or into or out of tracking."""
+    """Imports from a floor of the engine to one above it, to the worker's own modules, or into or out of tracking."""
     found = []
     for module in modules.values():
         here = [*module.name.split("."), "", ""][2] if part(module.name) == "engine" else None
