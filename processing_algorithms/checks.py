@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import zipfile
+from pathlib import Path
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
@@ -17,9 +19,14 @@ from qgis.PyQt.QtCore import QCoreApplication
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import parse_cell_id
+from patrol_missions.core.names import EXPECTED
 
 GRID_FIELDS = ("cell_id", "col", "row", "district", "share_inside")
 """Fields that Build grid writes and everything after it reads."""
+INCIDENT_FIELDS = ("category", "start", "end", "reported", "time_known")
+"""Fields of clean incidents that training and forecasting read."""
+FORECAST_FIELDS = ("cell_id", "district", "shift", "shift_date", "start", "end", "harm", "rank", "percentile")
+"""Fields that tell a forecast layer."""
 
 
 def tr(text: str) -> str:
@@ -98,6 +105,38 @@ def grid_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTr
         or empty_problem(source)
         or crs_problem(source, transforms)
     )
+
+
+def history_problem(
+    grid: QgsProcessingFeatureSource, incidents: QgsProcessingFeatureSource, transforms: QgsCoordinateTransformContext
+) -> str:
+    """Why a grid and clean incidents cannot be learned or forecast from."""
+    return (
+        grid_problem(grid, transforms)
+        or fields_problem(incidents, INCIDENT_FIELDS, tr("Check incidents"))
+        or empty_problem(incidents)
+    )
+
+
+def forecast_problem(forecast: QgsProcessingFeatureSource) -> str:
+    """Why a layer cannot serve as the forecast."""
+    sentence = fields_problem(forecast, FORECAST_FIELDS, tr("Forecast risk")) or empty_problem(forecast)
+    if sentence or any(name.startswith(EXPECTED) for name in forecast.fields().names()):
+        return sentence
+    return tr("Layer “{layer}” has no field of expected incidents: choose a layer made by {algorithm}.").format(
+        layer=forecast.sourceName(), algorithm=tr("Forecast risk")
+    )
+
+
+def model_problem(path: Path) -> str:
+    """Why a file cannot be a model bundle; whether it is one the engine knows."""
+    if not path.is_file():
+        return tr("The model bundle {file} does not exist.").format(file=path)
+    if not zipfile.is_zipfile(path):
+        return tr("The file {file} is no model bundle: choose a zip file made by {algorithm}.").format(
+            file=path, algorithm=tr("Train model")
+        )
+    return ""
 
 
 def cell_size_m(source: QgsProcessingFeatureSource) -> float:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from patrol_missions.processing_algorithms.allocate_missions import AllocateMissionsAlgorithm
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
+from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
+from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
+from patrol_missions.processing_algorithms.train_model import TrainModelAlgorithm
 
-ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (BuildGridAlgorithm,)
+ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
+    BuildGridAlgorithm,
+    CheckIncidentsAlgorithm,
+    TrainModelAlgorithm,
+    ForecastRiskAlgorithm,
+    AllocateMissionsAlgorithm,
+)
 
 
 class PatrolMissionsProvider(QgsProcessingProvider):

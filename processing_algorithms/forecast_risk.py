@@ -1,0 +1,141 @@
+"""Forecast risk: expected incidents and harm of every cell in the next shifts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingOutputString,
+    QgsProcessingParameterDateTime,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+)
+
+from patrol_missions.processing_algorithms import checks
+from patrol_missions.processing_algorithms import parameters as shared
+from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+
+
+class ForecastRiskAlgorithm(PatrolAlgorithm):
+    """A model bundle and the latest incidents to a forecast layer."""
+
+    GROUP = "forecasting"
+
+    MODEL = "MODEL"
+    GRID = "GRID"
+    INCIDENTS = "INCIDENTS"
+    INDICATORS = "INDICATORS"
+    START = "START"
+    SHIFT_COUNT = "SHIFT_COUNT"
+    WEIGHTS_PRESET = "WEIGHTS_PRESET"
+    WEIGHTS = "WEIGHTS"
+    OUTPUT = "OUTPUT"
+    FIRST_START = "FIRST_START"
+
+    def name(self) -> str:
+        """The algorithm's id."""
+        return "forecastrisk"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        """The algorithm's name for people."""
+        return self.tr("Forecast risk")
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        """One line on what it does."""
+        return self.tr("Gives the expected incidents and harm of every cell in the next shifts.")
+
+    def keywords(self) -> str:
+        """Words that find it."""
+        return self.tr("forecast,risk,prediction,harm,hot spots,shifts,expected,crime,temporal,severity,weights")
+
+    def help_text(self) -> str:
+        """What it does and gives."""
+        return self.tr(
+            "<p>One square per cell and shift, with the expected incidents of each category, the harm (expected "
+            "incidents times what one of them counts), its rank and percentile within the shift, the peak hours and "
+            "the reasons.</p><p>The map shows the first shift; QGIS's temporal controller plays the others.</p>"
+            "<p>These are long-run averages of places and hours. They say nothing about any person.</p>"
+        )
+
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
+        """Declare inputs and outputs."""
+        self._add_inputs()
+        self.add(
+            QgsProcessingParameterDateTime(
+                self.START, self.tr("Start"), QgsProcessingParameterDateTime.Type.DateTime, None, True
+            ),
+            self.tr(
+                "The first shift is the first that starts then or later. Left blank, it follows the last incident. A "
+                "time without a zone is in this computer's time zone."
+            ),
+        )
+        integer = QgsProcessingParameterNumber.Type.Integer
+        self.add(
+            QgsProcessingParameterNumber(self.SHIFT_COUNT, self.tr("Number of shifts"), integer, 21, False, 1, 400),
+            self.tr("How many shifts to forecast; 21 are a week of three shifts a day."),
+        )
+        self.add(
+            shared.preset(self.WEIGHTS_PRESET),
+            self.tr(
+                "Published severity of one incident of each category: society's cost in dollars (RAND), days of prison "
+                "(in the manner of the Cambridge Crime Harm Index, approximate), or the cost of the police's work. "
+                "Each is multiplied with the share of such incidents that visible patrol can deter."
+            ),
+        )
+        self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                self.OUTPUT, self.tr("Risk forecast"), QgsProcessing.SourceType.TypeVectorPolygon
+            ),
+            self.tr(
+                "Cells per shift with start and end (UTC), expected_<category>, harm, rank, percentile and reasons."
+            ),
+        )
+        self.add_outputs(QgsProcessingOutputString(self.FIRST_START, self.tr("Start of the first shift (UTC)")))
+
+    def _add_inputs(self) -> None:
+        self.add(
+            QgsProcessingParameterFile(
+                self.MODEL, self.tr("Model bundle"), QgsProcessingParameterFile.Behavior.File, "zip"
+            ),
+            self.tr("Model made by Train model."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.GRID, self.tr("Grid"), [QgsProcessing.SourceType.TypeVectorPolygon]
+            ),
+            self.tr("The grid that the model was trained on."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.INCIDENTS, self.tr("Clean incidents"), [QgsProcessing.SourceType.TypeVectorPoint]
+            ),
+            self.tr("Incidents made by Check incidents, up to now: the latest ones matter most."),
+        )
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                self.INDICATORS,
+                self.tr("Indicator layers"),
+                QgsProcessing.SourceType.TypeVectorAnyGeometry,
+                None,
+                True,
+            ),
+            self.tr("The layers that the model was trained with."),
+        )
+
+    def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """Layers and files that cannot work."""
+        shared.weight_rows(parameters.get(self.WEIGHTS))
+        return checks.model_problem(Path(self.parameterAsFile(parameters, self.MODEL, context))) or (
+            checks.history_problem(
+                self.source(parameters, self.GRID, context),
+                self.source(parameters, self.INCIDENTS, context),
+                context.transformContext(),
+            )
+        )

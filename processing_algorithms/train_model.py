@@ -1,0 +1,166 @@
+"""Train model: a model bundle and its card from clean incidents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingOutputString,
+    QgsProcessingParameterDateTime,
+    QgsProcessingParameterFeatureSink,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterMatrix,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterNumber,
+)
+
+from patrol_missions.processing_algorithms import checks
+from patrol_missions.processing_algorithms import parameters as shared
+from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+
+
+class TrainModelAlgorithm(PatrolAlgorithm):
+    """Learns where and when each category is likely, and how well that is known."""
+
+    GROUP = "forecasting"
+
+    GRID = "GRID"
+    INCIDENTS = "INCIDENTS"
+    SHIFTS = "SHIFTS"
+    TIME_ZONE = "TIME_ZONE"
+    INDICATORS = "INDICATORS"
+    AS_OF = "AS_OF"
+    SEED = "SEED"
+    THREADS = "THREADS"
+    MODEL = "MODEL"
+    CARD = "CARD"
+    SCORES = "SCORES"
+    CATEGORIES = "CATEGORIES"
+
+    def name(self) -> str:
+        """The algorithm's id."""
+        return "trainmodel"
+
+    def displayName(self) -> str:  # noqa: N802 - QGIS's name
+        """The algorithm's name for people."""
+        return self.tr("Train model")
+
+    def shortDescription(self) -> str:  # noqa: N802 - QGIS's name
+        """One line on what it does."""
+        return self.tr("Learns where and when each type of crime is likely, and tests how well.")
+
+    def keywords(self) -> str:
+        """Words that find it."""
+        return self.tr(
+            "train,model,learn,forecast,prediction,crime,lightgbm,poisson,backtest,model card,kernel density"
+        )
+
+    def help_text(self) -> str:
+        """What it does and gives."""
+        return self.tr(
+            "<p>Learns, per category, how many incidents to expect in each cell and shift: from what happened there "
+            "and near there lately and over the years, the hour, the weekday, the season, and the indicators.</p>"
+            "<p>Each category is tested on periods that the model has not seen. It ships the learned model only where "
+            "that beats every simple baseline, otherwise the best baseline; the model card says which and how well.</p>"
+            "<p>Train again when a few weeks of new incidents have come in.</p>"
+        )
+
+    def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
+        """Declare inputs and outputs."""
+        self._add_inputs()
+        self._add_advanced()
+        self.add(
+            QgsProcessingParameterFileDestination(
+                self.MODEL, self.tr("Model bundle"), self.tr("Model bundles (*.zip)")
+            ),
+            self.tr("The model, for Forecast risk: a zip of plain text files."),
+        )
+        self.add(
+            QgsProcessingParameterFileDestination(
+                self.CARD, self.tr("Model card"), self.tr("HTML files (*.html)"), None, True
+            ),
+            self.tr("What the model is, what it was made from, how well it does and where it does not."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                self.SCORES, self.tr("Model scores"), QgsProcessing.SourceType.TypeVector, None, True
+            ),
+            self.tr("Table of the tests: each category's model and baselines."),
+        )
+        self.add_outputs(QgsProcessingOutputString(self.CATEGORIES, self.tr("Categories in the model")))
+
+    def _add_inputs(self) -> None:
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.GRID, self.tr("Grid"), [QgsProcessing.SourceType.TypeVectorPolygon]
+            ),
+            self.tr("Cells made by Build grid."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                self.INCIDENTS, self.tr("Clean incidents"), [QgsProcessing.SourceType.TypeVectorPoint]
+            ),
+            self.tr("Incidents made by Check incidents; two years or more make a good model."),
+        )
+        headers = [self.tr("Shift"), self.tr("Start"), self.tr("End"), self.tr("Weekdays")]
+        self.add(
+            QgsProcessingParameterMatrix(
+                self.SHIFTS, self.tr("Shifts"), 3, False, headers, list(shared.DEFAULT_SHIFTS)
+            ),
+            self.tr(
+                "Shifts in local time, such as 22:00 to 06:00. They may cross midnight, overlap and differ by weekday; "
+                "weekdays are those on which a shift starts, such as Mon-Sun or Fri, Sat."
+            ),
+        )
+        self.add(
+            shared.time_zone(self.TIME_ZONE),
+            self.tr("The place's time zone by its IANA name, such as America/New_York; the shifts' times are in it."),
+        )
+        self.add(
+            QgsProcessingParameterMultipleLayers(
+                self.INDICATORS,
+                self.tr("Indicator layers"),
+                QgsProcessing.SourceType.TypeVectorAnyGeometry,
+                None,
+                True,
+            ),
+            self.tr(
+                "Places that shift risk, one layer a kind: bars, schools, transit stops. Lines and polygons count by "
+                "their centre. Forecast risk needs the same layers again."
+            ),
+        )
+
+    def _add_advanced(self) -> None:
+        integer = QgsProcessingParameterNumber.Type.Integer
+        self.add(
+            QgsProcessingParameterDateTime(
+                self.AS_OF, self.tr("As of"), QgsProcessingParameterDateTime.Type.DateTime, None, True
+            ),
+            self.tr(
+                "Use only what was known at this moment. Left blank, all incidents are used. A time without a zone is "
+                "in this computer's time zone."
+            ),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(self.SEED, self.tr("Seed"), integer, 1, False, 0, 2**31 - 1),
+            self.tr("The same seed on the same data gives the same model."),
+            advanced=True,
+        )
+        self.add(
+            QgsProcessingParameterNumber(self.THREADS, self.tr("Threads"), integer, 0, False, 0, 256),
+            self.tr("Processor threads to use; 0 leaves the choice to the engine."),
+            advanced=True,
+        )
+
+    def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """Layers and shifts that cannot work."""
+        shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS))
+        return checks.history_problem(
+            self.source(parameters, self.GRID, context),
+            self.source(parameters, self.INCIDENTS, context),
+            context.transformContext(),
+        )
