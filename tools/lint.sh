@@ -45,6 +45,7 @@ lint=$(realpath "$lint")
 check "ruff: rules" "$lint/ruff" check --quiet .
 check "ruff: format" "$lint/ruff" format --quiet --check .
 check "mypy: engine and core" types
+check "import rules" "$PATROL_ENGINE_PYTHON" -m pytest tests/house/test_structure.py
 check "bandit: rules of plugins.qgis.org" security
 check "detect-secrets" secrets
 check "metadata and zip rules of plugins.qgis.org" python3 "$tools/site_rules.py" "$zip"
