@@ -85,7 +85,7 @@ class AreaReader:
                 groups.setdefault(name, []).append(geometry)
         if unnamed:
             self._feedback.pushWarning(
-                tr("{count} polygons of layer “{layer}” have no name in field “{field}” and are left out.").format(
+                tr("Polygons of layer “{layer}” left out for want of a name in field “{field}”: {count}.").format(
                     count=unnamed, layer=layer_name, field=field
                 )
             )
@@ -116,13 +116,13 @@ class AreaReader:
     def _say(self, mended: int, useless: int, layer_name: str) -> None:
         if mended:
             self._feedback.pushWarning(
-                tr(
-                    "{count} invalid polygons of layer “{layer}” were mended; look whether they mean what they should."
-                ).format(count=mended, layer=layer_name)
+                tr("Invalid polygons of layer “{layer}” that were mended, and may need a look: {count}.").format(
+                    count=mended, layer=layer_name
+                )
             )
         if useless:
             self._feedback.pushWarning(
-                tr("{count} features of layer “{layer}” have no area that can be used and are left out.").format(
+                tr("Features of layer “{layer}” left out for want of an area: {count}.").format(
                     count=useless, layer=layer_name
                 )
             )

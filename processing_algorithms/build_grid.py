@@ -292,7 +292,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         if dropped:
             lost = 1.0 - float(shares[kept].sum()) / float(shares.sum())
             feedback.pushInfo(
-                self.tr("{cells} cells with less than {share} inside are left out, {lost} of the area.").format(
+                self.tr("Cells left out with less than {share} inside: {cells}, {lost} of the area.").format(
                     cells=dropped, share=f"{least:.0%}", lost=f"{lost:.1%}"
                 )
             )
@@ -329,7 +329,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         lost = int((kept & (best == 0)).sum())
         if lost:
             feedback.pushWarning(
-                self.tr("{cells} cells lie in no district of layer “{layer}” and keep an empty one.").format(
+                self.tr("Cells that lie in no district of layer “{layer}”, and keep an empty one: {cells}.").format(
                     cells=lost, layer=layer.sourceName()
                 )
             )

@@ -63,7 +63,7 @@ def weights_help() -> str:
 
 
 def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:
-    """Rows of a table parameter, which arrives flat from the dialog, nested from scripts, as text from the command line.
+    """Rows of a table parameter: flat from the dialog, nested from scripts, text from the command line.
 
     Rows without any text are dropped; short last rows are an :class:`InputError`.
 
