@@ -131,14 +131,20 @@ class _Check(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        name = _called(node)
         if name == "QDateTime" and len(node.args) >= 7:
             self.say(node, "QDateTime takes no numbers in Qt 6; use QDateTime(QDate(...), QTime(...), ...)")
         if name == "QVariant":
             self.say(node, "QVariant cannot be made in PyQt6; use NULL from qgis.core")
-        if name == "width" and "fontMetrics" in ast.dump(node.func):
+        if name == "width" and _called(node.func.value) in {"fontMetrics", "QFontMetrics", "QFontMetricsF"}:
             self.say(node, "QFontMetrics.width() is gone from Qt 6; use horizontalAdvance()")
         self.generic_visit(node)
+
+
+def _called(node: ast.expr) -> str:
+    """Name of the function or method that a call calls, without what stands before the dot."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return getattr(function, "attr", None) or getattr(function, "id", "")
 
 
 def _member(source: object, module: str, name: str) -> object | None:

@@ -42,8 +42,8 @@ sys.exit(1 if found else 0)' <<<"$report"
 }
 
 lint=$(realpath "$lint")
-check "ruff: rules" "$lint/ruff" check --quiet .
-check "ruff: format" "$lint/ruff" format --quiet --check .
+check "ruff: rules" "$lint/ruff" check --quiet --output-format concise .
+check "ruff: format" "$lint/ruff" format --quiet --check --output-format concise .
 check "mypy: engine and core" types
 check "import rules" "$PATROL_ENGINE_PYTHON" -m pytest tests/house/test_structure.py
 check "bandit: rules of plugins.qgis.org" security

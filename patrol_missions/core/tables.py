@@ -73,7 +73,7 @@ def encode_text(values: Iterable[str | None]) -> tuple[np.ndarray, tuple[str, ..
 
 def save(table: Table, path: Path) -> dict[str, Any]:
     """Write the columns to ``path`` and return the descriptor that :func:`load` needs (file name, rows, labels)."""
-    np.savez(path, **dict(table.columns))  # type: ignore[arg-type] - columns, none of savez's own options
+    np.savez(path, **dict(table.columns))  # type: ignore[arg-type]  # columns, not its options
     return {"file": path.name, "rows": len(table), "labels": {k: list(v) for k, v in table.labels.items()}}
 
 
