@@ -136,7 +136,11 @@ class _Check(ast.NodeVisitor):
             self.say(node, "QDateTime takes no numbers in Qt 6; use QDateTime(QDate(...), QTime(...), ...)")
         if name == "QVariant":
             self.say(node, "QVariant cannot be made in PyQt6; use NULL from qgis.core")
-        if name == "width" and _called(node.func.value) in {"fontMetrics", "QFontMetrics", "QFontMetricsF"}:
+        if name == "width" and _called(getattr(node.func, "value", node)) in {
+            "fontMetrics",
+            "QFontMetrics",
+            "QFontMetricsF",
+        }:
             self.say(node, "QFontMetrics.width() is gone from Qt 6; use horizontalAdvance()")
         self.generic_visit(node)
 
