@@ -1,0 +1,209 @@
+"""The looks of the forecast and of the missions, made to be read the moment they appear.
+
+Both layers hold many shifts of the same cells on top of each other. While the map is not temporal they draw the first
+shift alone; with QGIS's temporal controller on, they draw what its time range holds.
+"""
+
+from __future__ import annotations
+
+from qgis.core import (
+    Qgis,
+    QgsCategorizedSymbolRenderer,
+    QgsCentroidFillSymbolLayer,
+    QgsExpression,
+    QgsFeatureRequest,
+    QgsFillSymbol,
+    QgsGraduatedSymbolRenderer,
+    QgsMarkerSymbol,
+    QgsPalLayerSettings,
+    QgsProperty,
+    QgsRendererCategory,
+    QgsRendererRange,
+    QgsRuleBasedLabeling,
+    QgsSimpleFillSymbolLayer,
+    QgsSymbolLayer,
+    QgsTextBufferSettings,
+    QgsTextFormat,
+    QgsUnitTypes,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime
+from qgis.PyQt.QtGui import QColor
+
+from patrol_missions.core.names import EXPECTED, slug
+
+# A quiet ramp of one hue that darkens evenly: most of a city stays pale, and the eye goes to the top few percent.
+_RISK = (
+    (98.0, 100.0, "#16365c"),
+    (95.0, 98.0, "#2f5d92"),
+    (90.0, 95.0, "#5b87b8"),
+    (80.0, 90.0, "#93b2d3"),
+    (50.0, 80.0, "#c4d5e6"),
+    (0.0, 50.0, "#e9eff5"),
+)
+_RISK_OPACITY = 0.75
+
+# Eight colours that stay apart for every kind of colour vision (CIE Lab distance of 14 or more between any two, for
+# full colour vision and simulated protan, deutan and tritan).
+PALETTE = ("#ef6c00", "#4527a0", "#00b08b", "#9c0050", "#29a3ff", "#ffca28", "#7b4a2d", "#1b1f24")
+OTHER = "#7f8c97"
+
+_CLOSE = 40_000  # scale denominator below which labels have room for the window and the categories
+_FAR = 90_000  # beyond it, a cell is too small to see and a marker stands for it
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("PatrolStyles", text)
+
+
+def style_forecast(layer: QgsVectorLayer) -> None:
+    """Colour cells by their percentile of harm within the shift, and let the temporal controller play the shifts."""
+    ranges = []
+    for lower, upper, colour in _RISK:
+        symbol = QgsFillSymbol.createSimple(
+            # an outline of the same colour closes the hairlines between squares
+            {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
+        )
+        ranges.append(QgsRendererRange(lower, upper, symbol, _risk_label(lower)))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(_first_shift_only(layer, "percentile"), ranges))
+    layer.setOpacity(_RISK_OPACITY)
+    _play(layer)
+    layer.triggerRepaint()
+
+
+def style_missions(layer: QgsVectorLayer) -> None:
+    """Outline missions in the colour of their top category, with their order and window as labels."""
+    # No category for “all other values”: it would draw the nulls, which are the shifts not shown.
+    categories = [
+        QgsRendererCategory(category, _mission_symbol(colour), category)
+        for category, colour in category_colours(layer).items()
+    ]
+    layer.setRenderer(QgsCategorizedSymbolRenderer(_first_shift_only(layer, "top_category"), categories))
+    layer.setLabeling(_mission_labels(layer))
+    layer.setLabelsEnabled(True)
+    _play(layer)
+    layer.triggerRepaint()
+
+
+def category_colours(layer: QgsVectorLayer) -> dict[str, str]:
+    """Colour per top category in a layer: by the category's place among the expected fields, so it keeps its colour."""
+    fields = [name for name in layer.fields().names() if name.startswith(EXPECTED)]
+    index = layer.fields().lookupField("top_category")
+    found = sorted(str(value) for value in layer.uniqueValues(index) if value)
+
+    def place(category: str) -> int:
+        field = EXPECTED + slug(category)
+        return fields.index(field) if field in fields else len(fields)
+
+    found.sort(key=place)
+    colours = {}
+    for number, category in enumerate(found):
+        spot = place(category) if place(category) < len(fields) else number
+        colours[category] = PALETTE[spot] if spot < len(PALETTE) else OTHER
+    return colours
+
+
+def _risk_label(lower: float) -> str:
+    if lower == 0.0:
+        return tr("Lower half")
+    if lower == 50.0:
+        return tr("Upper half")
+    return tr("Top {percent}%").format(percent=f"{100.0 - lower:g}")
+
+
+def _first_shift_only(layer: QgsVectorLayer, field: str) -> str:
+    """Expression for a renderer: the field, or null (not drawn) for later shifts while the map is not temporal."""
+    first = layer.minimumValue(layer.fields().lookupField("start"))
+    if not isinstance(first, QDateTime) or not first.isValid():
+        return f'"{field}"'
+    pattern = "yyyy-MM-dd HH:mm"
+    is_first = f"format_date(\"start\", '{pattern}') = {QgsExpression.quotedString(first.toString(pattern))}"
+    return f'CASE WHEN @map_start_time IS NOT NULL OR {is_first} THEN "{field}" END'
+
+
+def _play(layer: QgsVectorLayer) -> None:
+    properties = layer.temporalProperties()
+    properties.setMode(Qgis.VectorTemporalMode.FeatureDateTimeStartAndEndFromFields)
+    properties.setStartField("start")
+    properties.setEndField("end")
+    properties.setLimitMode(Qgis.VectorTemporalLimitMode.IncludeBeginExcludeEnd)
+    properties.setIsActive(True)
+
+
+def _mission_symbol(colour: str) -> QgsFillSymbol:
+    """A coloured outline on a white one, so that it stands on any map, and a marker where the cell is too small."""
+    tint = QColor(colour)
+    tint.setAlpha(46)
+    casing = QgsSimpleFillSymbolLayer.create(
+        {"style": "no", "outline_color": "#ffffff", "outline_width": "1.5", "joinstyle": "miter"}
+    )
+    outline = QgsSimpleFillSymbolLayer.create({"outline_color": colour, "outline_width": "0.8", "joinstyle": "miter"})
+    outline.setFillColor(tint)
+    marker = QgsCentroidFillSymbolLayer()
+    marker.setSubSymbol(
+        QgsMarkerSymbol.createSimple(
+            {
+                "name": "square",
+                "color": colour,
+                "outline_color": "#ffffff",
+                "outline_width": "0.35",
+                "size": "2.6",
+            }
+        )
+    )
+    # One by one: QGIS takes over a layer that is appended, but not those of a list handed to the constructor.
+    symbol = QgsFillSymbol.createSimple({})
+    symbol.deleteSymbolLayer(0)
+    for part, shown in ((casing, "<="), (outline, "<="), (marker, ">")):
+        part.setDataDefinedProperty(
+            QgsSymbolLayer.Property.PropertyLayerEnabled, QgsProperty.fromExpression(f"@map_scale {shown} {_FAR}")
+        )
+        symbol.appendSymbolLayer(part)
+    return symbol
+
+
+def _mission_labels(layer: QgsVectorLayer) -> QgsRuleBasedLabeling:
+    """The order within the square from afar; from near order, category and window below it."""
+    shown = f"({_first_shift_only(layer, 'order')}) IS NOT NULL"
+    middle = _label('to_string("order")')
+    below = _label(
+        "\"order\" || ' ' || coalesce(\"top_category\", '') || '\\n' || coalesce(\"window\", '')",
+    )
+    below.quadOffset = QgsPalLayerSettings.QuadrantPosition.QuadrantBelow
+    below.offsetUnits = QgsUnitTypes.RenderUnit.RenderMapUnits
+    below.yOffset = 0.5 * _cell_size(layer)  # positive is down
+    root = QgsRuleBasedLabeling.Rule(None)
+    for settings, nearest, furthest in ((middle, _CLOSE, _FAR), (below, 0, _CLOSE)):
+        root.appendChild(QgsRuleBasedLabeling.Rule(settings, nearest, furthest, shown))
+    return QgsRuleBasedLabeling(root)
+
+
+def _label(expression: str) -> QgsPalLayerSettings:
+    """Dark bold text with a white halo, upon the middle of the feature."""
+    halo = QgsTextBufferSettings()
+    halo.setEnabled(True)
+    halo.setSize(0.9)
+    halo.setColor(QColor("#ffffff"))
+    text = QgsTextFormat()
+    text.setSize(8.5)
+    text.setColor(QColor("#1b1f24"))
+    text.setBuffer(halo)
+    font = text.font()
+    font.setBold(True)
+    text.setFont(font)
+    settings = QgsPalLayerSettings()
+    settings.setFormat(text)
+    settings.isExpression = True
+    settings.fieldName = expression
+    settings.placement = QgsPalLayerSettings.Placement.OverPoint
+    settings.centroidWhole = True
+    settings.multilineAlign = QgsPalLayerSettings.MultiLineAlign.MultiCenter
+    return settings
+
+
+def _cell_size(layer: QgsVectorLayer) -> float:
+    """Side of the squares, in the layer's units."""
+    for feature in layer.getFeatures(QgsFeatureRequest().setLimit(1)):
+        return float(feature.geometry().boundingBox().height())
+    return 0.0
