@@ -84,7 +84,8 @@ def test_shares_of_ragged_areas_equal_plain_intersections() -> None:
 
 
 def test_holes_slivers_and_overlaps(build: Any) -> None:
-    frame = f"POLYGON(({X} {Y},{X + 2000} {Y},{X + 2000} {Y + 2000},{X} {Y + 2000},{X} {Y})," + (
+    frame = (
+        f"POLYGON(({X} {Y},{X + 2000} {Y},{X + 2000} {Y + 2000},{X} {Y + 2000},{X} {Y}),"
         f"({X + 500} {Y + 500},{X + 1500} {Y + 500},{X + 1500} {Y + 1500},{X + 500} {Y + 1500},{X + 500} {Y + 500}))"
     )
     sliver = box(X - 0.001, Y, X, Y + 2000)
