@@ -32,7 +32,7 @@ class PatrolMissionsPlugin:
         self._provider: PatrolMissionsProvider | None = None
         self._handler: log.QgisLogHandler | None = None
         self._action: QAction | None = None
-        self._dock: PatrolDock | None = None
+        self.dock: PatrolDock | None = None
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
         """Offer the algorithms."""
@@ -49,14 +49,14 @@ class PatrolMissionsPlugin:
             return
         from patrol_missions.gui.dock import PatrolDock
 
-        self._dock = PatrolDock(self.iface)
-        self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
-        self._dock.setUserVisible(False)
+        self.dock = PatrolDock(self.iface)
+        self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.dock.setUserVisible(False)
 
         self._action = QAction(QIcon(str(ICON)), self.tr("Patrol Missions"), self.iface.mainWindow())
         self._action.setObjectName("patrolMissionsAction")
         self._action.setToolTip(self.tr("Show or hide the Patrol Missions panel"))
-        self._dock.setToggleVisibilityAction(self._action)
+        self.dock.setToggleVisibilityAction(self._action)
         self.iface.addToolBarIcon(self._action)
         self.iface.addPluginToMenu(self.tr("Patrol Missions"), self._action)
 
@@ -67,11 +67,11 @@ class PatrolMissionsPlugin:
             self.iface.removeToolBarIcon(self._action)
             self._action.deleteLater()
             self._action = None
-        if self._dock is not None:
-            self._dock.tear_down()
-            self.iface.removeDockWidget(self._dock)
-            self._dock.deleteLater()
-            self._dock = None
+        if self.dock is not None:
+            self.dock.tear_down()
+            self.iface.removeDockWidget(self.dock)
+            self.dock.deleteLater()
+            self.dock = None
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)
             self._provider = None

@@ -1,20 +1,235 @@
-"""The panel at the side of the map: its pages, and what they share."""
+"""The panel beside the map: three pages, the strip that shows what runs, and the wires between them.
+
+Data flow one way: a page's answers go into the project's state, recipes turn the state into steps, the runner runs them,
+what they made goes into the project and the state, and the state tells the pages that it changed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
-from qgis.PyQt.QtWidgets import QStackedWidget
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from patrol_missions.bridge.environment import can_execute
+from patrol_missions.core.errors import PatrolError
+from patrol_missions.gui import layers, recipes
+from patrol_missions.gui.map_link import MapLink
+from patrol_missions.gui.missions import Mission
+from patrol_missions.gui.page_data import DataPage
+from patrol_missions.gui.page_plan import PlanPage
+from patrol_missions.gui.page_welcome import WelcomePage
+from patrol_missions.gui.project_state import ProjectState
+from patrol_missions.gui.readiness import asked_of_forecast, readiness
+from patrol_missions.gui.run_bar import RunBar
+from patrol_missions.gui.runner import Done, Runner, Step
+from patrol_missions.gui.sample import sample_form, sample_made, sample_steps
+
+START, DATA, PLAN = range(3)
 
 
 class PatrolDock(QgsDockWidget):
-    """Holds the pages; the pages fill parameters, the runner runs them, the project's state tells what changed."""
+    """Pages fill parameters, the runner runs them, the project's state tells what changed."""
 
     def __init__(self, iface: QgisInterface) -> None:
         super().__init__(iface.mainWindow())
+        self._iface = iface
+        project = QgsProject.instance()
+        self.state = ProjectState(project, self)
+        self.runner = Runner(project, self)
+        self.map = MapLink(iface)
+        self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage()
+        self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
         self.setWindowTitle(self.tr("Patrol Missions"))
-        self._pages = QStackedWidget(self)
-        self.setWidget(self._pages)
+        self._lay_out()
+        self._connect_pages()
+        self._connect_runner()
+        self.state.changed.connect(self._state_changed)
+        project.readProject.connect(self._project_opened)
+        project.cleared.connect(self._project_opened)
+        self._project_opened()
+
+    def _lay_out(self) -> None:
+        self.tabs = QTabBar()
+        self.tabs.setDocumentMode(True)
+        self.tabs.setExpanding(False)
+        self.tabs.setDrawBase(True)
+        self.pages = QStackedWidget()
+        for title, help_text, page in (
+            (self.tr("Start"), self.tr("Engine, sample city, first steps"), self.welcome),
+            (self.tr("Data"), self.tr("Incidents, place, shifts, check, model"), self.data),
+            (self.tr("Plan"), self.tr("Missions for the coming shifts"), self.plan),
+        ):
+            self.tabs.setTabToolTip(self.tabs.addTab(title), help_text)
+            self.pages.addWidget(page)
+        self.tabs.setAccessibleName(self.tr("Pages"))
+        self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.tabs)
+        column.addWidget(self.pages, 1)
+        column.addWidget(self.run_bar)
+        self.setWidget(inside)
+
+    def _connect_pages(self) -> None:
+        self.welcome.set_up_engine.connect(lambda: self._run_engine(recipes.ENGINE_CREATE))
+        self.welcome.use_python.connect(lambda path: self._run_engine(recipes.ENGINE_USE, path))
+        self.welcome.check_engine.connect(lambda: self._run_engine(recipes.ENGINE_CHECK))
+        self.welcome.remove_engine.connect(self._remove_engine)
+        self.welcome.open_sample.connect(self._open_sample)
+        self.welcome.use_data.connect(lambda: self.show_page(DATA))
+        self.data.check_wanted.connect(self._check)
+        self.data.train_wanted.connect(self._train)
+        self.data.plan_wanted.connect(lambda: self.show_page(PLAN))
+        self.data.trouble.connect(self._complain)
+        self.plan.plan_wanted.connect(self._plan)
+        self.plan.shift_shown.connect(self.map.show_shift)
+        self.plan.list.pointed.connect(self._highlight)
+        self.plan.list.chosen.connect(self._zoom)
+        self.plan.list.opened.connect(self._open)
+        self.pages.currentChanged.connect(lambda _page: self.refresh())
+        self.visibilityChanged.connect(lambda visible: self.refresh() if visible else self.map.highlight(None))
+
+    def _connect_runner(self) -> None:
+        self.runner.started.connect(lambda _title: self.refresh())
+        self.runner.step_done.connect(self._keep)
+        self.runner.succeeded.connect(self._succeeded)
+        self.runner.failed.connect(self._failed)
+        self.runner.canceled.connect(self._canceled)
 
     def tear_down(self) -> None:
         """Let go of everything outside of this widget."""
+        project = QgsProject.instance()
+        project.readProject.disconnect(self._project_opened)
+        project.cleared.disconnect(self._project_opened)
+        self.runner.tear_down()
+        self.state.tear_down()
+        self.data.tear_down()
+        self.map.tear_down()
+
+    def show_page(self, page: int) -> None:
+        """Turn to a page."""
+        self.tabs.setCurrentIndex(page)
+
+    def refresh(self) -> None:
+        """Have the pages show the state."""
+        busy = self.runner.busy()
+        _able, engine_problem = can_execute()
+        self.welcome.refresh(busy)
+        self.data.refresh(self.state, busy, engine_problem)
+        self.plan.refresh(self.state, busy, readiness(self.state, self.plan.answers(), engine_problem))
+
+    # --- the project
+
+    def _project_opened(self, *_: object) -> None:
+        """Another project: what runs belongs to the one before, and the pages show the new one's answers."""
+        self.runner.cancel()
+        self.data.show_answers(self.state.data)
+        self.plan.show_answers(self.state)
+        self.refresh()
+        self.show_page(PLAN if self.state.layer("missions") is not None else START)
+
+    def _state_changed(self) -> None:
+        self.refresh()
+
+    def _keep(self, done: Done) -> None:
+        """Put what a step made where it belongs."""
+        project = QgsProject.instance()
+        for role, layer in done.layers.items():
+            old = self.state.layer(role)
+            if old is not None:
+                project.removeMapLayer(old.id())
+            layers.place(project, layer, role, self.state.data.jurisdiction)
+        values = dict(done.values)
+        if done.step.key == "forecast":
+            values["asked"] = asked_of_forecast(self.state.plan)
+        self.state.record(done.step.key, values, done.layers)
+        if done.step.key == "sample":
+            self.state.set_data(sample_made(self.state))
+            self.map.zoom_to_layer(done.layers["sample_boundary"])
+
+    # --- runs
+
+    def _run_engine(self, action: int, python: str = "") -> None:
+        self._run(recipes.engine_title(action), [recipes.engine_step(action, python)])
+
+    def _remove_engine(self) -> None:
+        question = self.tr("Remove the engine’s private environment from this computer? It can be set up again.")
+        buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No
+        answer = QMessageBox.question(self, self.tr("Remove the engine"), question, buttons)
+        if answer == QMessageBox.StandardButton.Yes:
+            self._run_engine(recipes.ENGINE_REMOVE)
+
+    def _open_sample(self) -> None:
+        self.state.forget()
+        self.state.set_data(sample_form(self.state.project))
+        self.state.set_plan(self.plan.answers())
+        self._run(self.tr("Sample city"), lambda: sample_steps(self.state))
+
+    def _check(self) -> None:
+        problem = self.data.problem()
+        if problem:
+            self._complain(problem)
+            return
+        answers = self.data.answers()
+        if answers.jurisdiction != self.state.data.jurisdiction or answers.package != self.state.data.package:
+            self.state.forget()
+        self.state.set_data(answers)
+        self._run(self.tr("Check data"), lambda: recipes.check_steps(self.state))
+
+    def _train(self) -> None:
+        self.state.set_data(self.data.answers())
+        self._run(self.tr("Train"), lambda: recipes.train_steps(self.state))
+
+    def _plan(self) -> None:
+        ready = readiness(self.state, self.plan.answers(), "")
+        self.state.set_plan(self.plan.answers())
+        self._run(self.tr("Plan missions"), lambda: recipes.plan_steps(self.state, ready.forecast_anew))
+
+    def _run(self, title: str, steps: object) -> None:
+        try:
+            made: Sequence[Step] = steps() if callable(steps) else steps  # type: ignore[assignment]
+        except (PatrolError, OSError) as error:
+            self._complain(str(error))
+            return
+        self.runner.run(title, made)
+
+    def _succeeded(self, title: str) -> None:
+        self.data.show_answers(self.state.data)
+        self.refresh()
+        self._iface.messageBar().pushMessage(
+            self.windowTitle(), self.tr("{run}: done.").format(run=title), Qgis.MessageLevel.Success
+        )
+
+    def _failed(self, title: str, sentence: str) -> None:
+        self.refresh()
+        self._complain(f"{title}: {sentence}")
+
+    def _canceled(self, title: str) -> None:
+        self.refresh()
+        self._iface.messageBar().pushMessage(
+            self.windowTitle(), self.tr("{run} was cancelled.").format(run=title), Qgis.MessageLevel.Info
+        )
+
+    def _complain(self, sentence: str) -> None:
+        self._iface.messageBar().pushMessage(self.windowTitle(), sentence, Qgis.MessageLevel.Warning)
+
+    # --- the map
+
+    def _highlight(self, mission: Mission | None) -> None:
+        self.map.highlight(self.state.layer("missions") if mission else None, mission.feature_id if mission else -1)
+
+    def _zoom(self, mission: Mission) -> None:
+        layer = self.state.layer("missions")
+        if layer is not None:
+            self.map.zoom(layer, mission.feature_id)
+
+    def _open(self, mission: Mission) -> None:
+        layer = self.state.layer("missions")
+        if layer is not None:
+            self.map.open(layer, mission.feature_id)

@@ -1,0 +1,12 @@
+"""What differs between the QGIS versions that we run on, told apart by what is there and not by numbers."""
+
+from __future__ import annotations
+
+from qgis.core import Qgis, QgsTemporalNavigationObject
+
+if hasattr(Qgis, "TemporalNavigationMode"):  # moved and renamed in QGIS 3.36
+    TEMPORAL_OFF = Qgis.TemporalNavigationMode.Disabled
+    TEMPORAL_FIXED_RANGE = Qgis.TemporalNavigationMode.FixedRange
+else:
+    TEMPORAL_OFF = QgsTemporalNavigationObject.NavigationMode.NavigationOff
+    TEMPORAL_FIXED_RANGE = QgsTemporalNavigationObject.NavigationMode.FixedRange

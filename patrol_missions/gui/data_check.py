@@ -1,0 +1,165 @@
+"""The part of the data page that shows what the check found: verdict, findings, categories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qgis.core import NULL, QgsVectorLayer
+from qgis.gui import QgsCollapsibleGroupBoxBasic
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl, pyqtSignal
+from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+
+from patrol_missions.core.errors import PatrolError
+from patrol_missions.gui.category_table import CategoryTable
+from patrol_missions.gui.forms import Banner, Note, button, explain, heading, quiet, theme_icon
+from patrol_missions.gui.project_state import ProjectState
+
+_ICONS = {"ok": "mIconSuccess", "info": "mIconInfo", "caution": "mIconWarning", "warning": "mIconWarning",
+          "stop": "mIconCritical", "error": "mIconCritical"}  # fmt: skip
+_GRAVEST_FIRST = ("stop", "error", "caution", "warning", "info", "ok")
+
+
+class CheckBox(QgsCollapsibleGroupBoxBasic):
+    """Verdict, findings and categories of the last check; hidden before there was one."""
+
+    mapping_saved = pyqtSignal(str)  # path
+    trouble = pyqtSignal(str)  # sentence
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("What the check found"), parent)
+        self._at = ""
+        self._report = ""
+        self._map = ""
+        self.verdict = Banner()
+        self.findings = QTreeWidget()
+        self.findings.setHeaderHidden(True)
+        self.findings.setRootIsDecorated(False)
+        self.findings.setWordWrap(True)
+        self.findings.setUniformRowHeights(False)
+        self.findings.setMinimumHeight(120)
+        self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        explain(self.findings, tr("Findings"), tr("What the check found, the gravest first, each with its remedy."))
+        self.report_button = button(
+            tr("Open the re&port"), tr("Open the whole data-quality report in the browser."), theme_icon("mActionOpenTable")
+        )
+        self.report_button.clicked.connect(self._open_report)
+        self.categories = CategoryTable()
+        self.categories.edited.connect(self._allow_save)
+        self.save_button = button(
+            tr("Sa&ve categories"),
+            tr("Keep the table beside the results. The next check uses it."),
+            theme_icon("mActionFileSave"),
+        )
+        self.save_button.clicked.connect(self._save)
+        self.load_button = button(
+            tr("L&oad …"), tr("Use a category table that was saved before, such as another year’s.")
+        )
+        self.load_button.clicked.connect(self._load)
+        self._changed = quiet(Note())
+
+        column = QVBoxLayout(self)
+        column.addWidget(self.verdict)
+        column.addWidget(self.findings)
+        column.addLayout(_row(self.report_button))
+        column.addWidget(heading(tr("Categories")))
+        column.addWidget(self.categories)
+        column.addLayout(_row(self.save_button, self.load_button))
+        column.addWidget(self._changed)
+        self.setVisible(False)
+
+    def refresh(self, state: ProjectState) -> None:
+        """Show the last check, when it is another than the one shown."""
+        at = state.value("check", "at")
+        self.setVisible(bool(at))
+        if at == self._at:
+            return
+        self._at = at
+        if not at:
+            return
+        self._report = state.value("check", "REPORT")
+        self._map = state.value("check", "MAP_OUTPUT")
+        verdict = str(state.value("check", "VERDICT")).lower()
+        self.verdict.say(_ICONS.get(verdict, "mIconInfo"), self._sentence(state, verdict))
+        self._show_findings(state.layer("findings"))
+        self.report_button.setEnabled(Path(self._report).is_file())
+        if self._map and Path(self._map).is_file():
+            self._show_map(Path(self._map))
+        self.save_button.setEnabled(False)
+        self._changed.setText("")
+
+    @staticmethod
+    def _sentence(state: ProjectState, verdict: str) -> str:
+        rows = tr("{kept} of {read} rows can be used.").format(
+            kept=_number(state.value("check", "ROWS_KEPT", 0)), read=_number(state.value("check", "ROWS_READ", 0))
+        )
+        advice = {
+            "ok": tr("The data are fit to plan with."),
+            "caution": tr("The data can be planned with, with care: read the findings."),
+            "stop": tr("Do not plan with these data before the gravest findings are mended."),
+        }
+        return f"{advice.get(verdict, '')} {rows}".strip()
+
+    def _show_findings(self, layer: QgsVectorLayer | None) -> None:
+        self.findings.clear()
+        if layer is None:
+            return
+        found = [{name: _text(feature[name]) for name in layer.fields().names()} for feature in layer.getFeatures()]
+        gravity = {name: place for place, name in enumerate(_GRAVEST_FIRST)}
+        for row in sorted(found, key=lambda row: gravity.get(row.get("severity", "").lower(), 9)):
+            item = QTreeWidgetItem([f"{row.get('check', '')}: {row.get('finding', '')}"])
+            item.setIcon(0, theme_icon(_ICONS.get(row.get("severity", "").lower(), "mIconInfo")))
+            item.setToolTip(0, "<p>{}</p>".format(row.get("remedy") or row.get("finding", "")))
+            self.findings.addTopLevelItem(item)
+        self.findings.setFixedHeight(min(60 + 34 * len(found), 260))
+
+    def _show_map(self, path: Path) -> bool:
+        try:
+            self.categories.load(path)
+        except PatrolError as error:
+            self.trouble.emit(str(error))
+            return False
+        return True
+
+    def _allow_save(self) -> None:
+        self.save_button.setEnabled(True)
+        self._changed.setText(tr("Save the categories and check again, so that the change counts."))
+
+    def _save(self) -> None:
+        try:
+            self.categories.save(Path(self._map))
+        except PatrolError as error:
+            self.trouble.emit(str(error))
+            return
+        self.save_button.setEnabled(False)
+        self._changed.setText(tr("Saved. Check again, so that the change counts."))
+        self.mapping_saved.emit(self._map)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, tr("Category table"), str(Path(self._map).parent), "CSV (*.csv)")
+        if path and self._show_map(Path(path)):
+            self._allow_save()
+
+    def _open_report(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(self._report))
+
+
+def _text(value: object) -> str:
+    return "" if value is None or value == NULL else str(value)
+
+
+def _number(value: object) -> str:
+    return f"{value:,.0f}".replace(",", " ") if isinstance(value, (int, float)) else str(value)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("CheckBox", text)

@@ -1,0 +1,148 @@
+"""The part of the data page about the place: boundary, districts, the grid, and places that shift risk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayerProxyModel, QgsProject, QgsVectorLayer, QgsWkbTypes
+from qgis.gui import (
+    QgsCheckableComboBox,
+    QgsCollapsibleGroupBoxBasic,
+    QgsDoubleSpinBox,
+    QgsFieldComboBox,
+    QgsProjectionSelectionWidget,
+)
+from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import QWidget
+
+from patrol_missions.gui.forms import add_row, default, form, help_of, shrinkable
+from patrol_missions.gui.guess import guess_field
+from patrol_missions.gui.layer_picker import LayerPicker
+from patrol_missions.gui.layers import ROLE_PROPERTY
+from patrol_missions.gui.project_state import DataForm
+from patrol_missions.processing_algorithms.checks import suggested_crs
+
+
+class PlaceBox(QgsCollapsibleGroupBoxBasic):
+    """Boundary, districts, grid and indicators."""
+
+    unreadable = pyqtSignal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Place"), parent)
+        layout = form()
+        self.setLayout(layout)
+        polygons = QgsMapLayerProxyModel.Filter.PolygonLayer
+        self.boundary = LayerPicker(polygons)
+        self.boundary.changed.connect(self._suggest_crs)
+        self.boundary.unreadable.connect(self.unreadable)
+        add_row(layout, tr("&Boundary"), self.boundary, help_of("buildgrid", "BOUNDARY"))
+        self.districts = LayerPicker(polygons, optional=True)
+        self.districts.changed.connect(self._suggest_field)
+        self.districts.unreadable.connect(self.unreadable)
+        add_row(layout, tr("Dis&tricts"), self.districts, help_of("buildgrid", "DISTRICTS"))
+        self.district_field = QgsFieldComboBox()
+        shrinkable(self.district_field)
+        self.district_field.setAllowEmptyFieldName(True)
+        self._field_caption = add_row(
+            layout, tr("District &name"), self.district_field, help_of("buildgrid", "DISTRICT_FIELD")
+        )
+        self.crs = QgsProjectionSelectionWidget()
+        add_row(layout, tr("Grid CRS"), self.crs, help_of("buildgrid", "CRS"))
+        self.cell_size = QgsDoubleSpinBox()
+        self.cell_size.setRange(10.0, 20_000.0)
+        self.cell_size.setDecimals(0)
+        self.cell_size.setSingleStep(50.0)
+        self.cell_size.setSuffix(" m")
+        size = float(default("buildgrid", "SIZE", 250.0))
+        self.cell_size.setClearValue(size)
+        self.cell_size.setValue(size)
+        add_row(layout, tr("Ce&ll size"), self.cell_size, help_of("buildgrid", "SIZE"))
+        self.indicators = QgsCheckableComboBox()
+        shrinkable(self.indicators)
+        self.indicators.setDefaultText(tr("none"))
+        add_row(layout, tr("&Indicators"), self.indicators, help_of("trainmodel", "INDICATORS"))
+        project = QgsProject.instance()
+        project.layersAdded.connect(self._list_indicators)
+        project.layersRemoved.connect(self._list_indicators)
+        self._list_indicators()
+        self._suggest_field()
+
+    def tear_down(self) -> None:
+        """Stop listening to the project."""
+        project = QgsProject.instance()
+        project.layersAdded.disconnect(self._list_indicators)
+        project.layersRemoved.disconnect(self._list_indicators)
+
+    def answers(self) -> dict[str, Any]:
+        """This part's answers, by their names in the form."""
+        crs = self.crs.crs()
+        return {
+            "boundary": self.boundary.layer_id(),
+            "districts": self.districts.layer_id(),
+            "district_field": self.district_field.currentField() if self.districts.layer_id() else "",
+            "crs": (crs.authid() or crs.toWkt()) if crs.isValid() else "",
+            "cell_size_m": self.cell_size.value(),
+            "indicators": [str(i) for i in self.indicators.checkedItemsData()],
+        }
+
+    def show_answers(self, answers: DataForm) -> None:
+        """Show stored answers."""
+        project = QgsProject.instance()
+        self.boundary.set_layer(project.mapLayer(answers.boundary))
+        self.districts.set_layer(project.mapLayer(answers.districts))
+        self._suggest_field()
+        if answers.district_field:
+            self.district_field.setField(answers.district_field)
+        if answers.crs:
+            self.crs.setCrs(QgsCoordinateReferenceSystem(answers.crs))
+        else:
+            self._suggest_crs()
+        self.cell_size.setValue(answers.cell_size_m)
+        self._list_indicators(chosen=answers.indicators)
+
+    def problem(self) -> str:
+        """What is missing, or an empty text."""
+        if self.boundary.layer() is None:
+            return tr("Choose the boundary of the area that is patrolled.")
+        if self.districts.layer() is not None and not self.district_field.currentField():
+            return tr("Choose the field that names the districts.")
+        return ""
+
+    def _suggest_crs(self) -> None:
+        layer = self.boundary.layer()
+        if layer is None:
+            self.crs.setCrs(QgsCoordinateReferenceSystem())
+            return
+        crs = layer.crs()
+        if crs.isGeographic():
+            code = suggested_crs(crs, layer.extent(), QgsProject.instance().transformContext())
+            crs = QgsCoordinateReferenceSystem(code)
+        self.crs.setCrs(crs)
+
+    def _suggest_field(self) -> None:
+        layer = self.districts.layer()
+        self.district_field.setLayer(layer)
+        self.district_field.setField(guess_field(layer.fields().names(), "district") if layer is not None else "")
+        self.district_field.setVisible(layer is not None)
+        self._field_caption.setVisible(layer is not None)
+
+    def _list_indicators(self, *_: object, chosen: list[str] | None = None) -> None:
+        """Offer the project's point layers that are not our own results."""
+        wanted = set(self.indicators.checkedItemsData() if chosen is None else chosen)
+        self.indicators.clear()
+        layers = [layer for layer in QgsProject.instance().mapLayers().values() if _is_indicator(layer)]
+        for layer in sorted(layers, key=lambda layer: layer.name().lower()):
+            state = Qt.CheckState.Checked if layer.id() in wanted else Qt.CheckState.Unchecked
+            self.indicators.addItemWithCheckState(layer.name(), state, layer.id())
+
+
+def _is_indicator(layer: object) -> bool:
+    if not isinstance(layer, QgsVectorLayer) or layer.geometryType() != QgsWkbTypes.GeometryType.PointGeometry:
+        return False
+    return str(layer.customProperty(ROLE_PROPERTY, "")) in ("", "sample_places", "sample_events")
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("PlaceBox", text)

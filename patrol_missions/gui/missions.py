@@ -1,0 +1,106 @@
+"""Missions as the panel shows them, read from the mission layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from qgis.core import NULL, QgsFeature, QgsVectorLayer
+from qgis.PyQt.QtCore import QDateTime, QLocale, Qt, QTimeZone
+
+
+@dataclass(frozen=True)
+class ShiftInstance:
+    """One occurrence of a shift; ``start`` and ``end`` are UTC."""
+
+    name: str
+    date: str
+    start: QDateTime
+    end: QDateTime
+
+    def key(self) -> tuple[str, str]:
+        """What tells it from other occurrences."""
+        return self.name, self.date
+
+    def title(self, zone: QTimeZone) -> str:
+        """Weekday, date, name and local times, for people."""
+        start, end = self.start.toTimeZone(zone), self.end.toTimeZone(zone)
+        # the operational date names the shift: a night that begins after midnight belongs to the evening before
+        day = QLocale().toString(QDateTime.fromString(self.date, Qt.DateFormat.ISODate).date(), "ddd d MMM")
+        return f"{day} · {self.name} {start.toString('HH:mm')}–{end.toString('HH:mm')}"
+
+
+@dataclass(frozen=True)
+class Mission:
+    """One mission; ``feature_id`` finds it in the layer."""
+
+    feature_id: int
+    mission_id: str
+    cell_id: str
+    district: str
+    shift: ShiftInstance
+    order: int
+    category: str
+    categories: str
+    window: str
+    purpose: str
+    reasons: str
+    dose_minutes: float
+    probability: float
+
+
+def read_missions(layer: QgsVectorLayer) -> list[Mission]:
+    """All missions of a layer: by shift, district and order."""
+    found = [_mission(feature) for feature in layer.getFeatures()]
+    return sorted(found, key=lambda m: (m.shift.start, m.shift.name, natural(m.district), m.order))
+
+
+def shifts_of(missions: Iterable[Mission]) -> list[ShiftInstance]:
+    """The shifts that have missions, in the order of the missions."""
+    return list({mission.shift.key(): mission.shift for mission in missions}.values())
+
+
+def as_utc(value: QDateTime) -> QDateTime:
+    """A time of a layer as UTC; some versions of QGIS drop the zone that the file gives, and ours are all UTC."""
+    if value.timeSpec() == Qt.TimeSpec.LocalTime:
+        return QDateTime(value.date(), value.time(), QTimeZone.utc())
+    return value.toUTC()
+
+
+def natural(text: str) -> tuple[int, float, str]:
+    """Sorts “9” before “10”, and numbers before names."""
+    try:
+        return 0, float(text), text
+    except ValueError:
+        return 1, 0.0, text.casefold()
+
+
+def _mission(feature: QgsFeature) -> Mission:
+    shift = ShiftInstance(
+        _text(feature["shift"]), _date(feature["shift_date"]), as_utc(feature["start"]), as_utc(feature["end"])
+    )
+    return Mission(
+        feature_id=feature.id(),
+        mission_id=_text(feature["mission_id"]),
+        cell_id=_text(feature["cell_id"]),
+        district=_text(feature["district"]),
+        shift=shift,
+        order=int(feature["order"]),
+        category=_text(feature["top_category"]),
+        categories=_text(feature["top_categories"]),
+        window=_text(feature["window"]),
+        purpose=_text(feature["purpose"]),
+        reasons=_text(feature["reasons"]),
+        dose_minutes=float(feature["dose_minutes"]),
+        probability=float(feature["inclusion_probability"]),
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value == NULL else str(value)
+
+
+def _date(value: Any) -> str:
+    text: str = value.toString(Qt.DateFormat.ISODate) if hasattr(value, "toString") else str(value)
+    return text[:10]

@@ -1,0 +1,166 @@
+"""The page where missions are planned and read: settings, the shift, the missions by district, and why each is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qgis.PyQt.QtCore import QCoreApplication, QTimeZone, pyqtSignal
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from patrol_missions.gui.forms import Banner, Card, Note, Page, button, explain, quiet, shrinkable, theme_icon, tool_button
+from patrol_missions.gui.mission_list import MissionList, colours_of
+from patrol_missions.gui.missions import Mission, ShiftInstance, read_missions, shifts_of
+from patrol_missions.gui.plan_settings import PlanSettings
+from patrol_missions.gui.project_state import PlanForm, ProjectState
+from patrol_missions.gui.readiness import Readiness
+
+
+class PlanPage(Page):
+    """Fills a :class:`PlanForm`; the button asks the dock to run it."""
+
+    plan_wanted = pyqtSignal()
+    shift_shown = pyqtSignal(object)  # ShiftInstance, or None for all
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._at = ""
+        self._missions: list[Mission] = []
+        self._shifts: list[ShiftInstance] = []
+        self._colours: dict[str, object] = {}
+        self._zone = QTimeZone.utc()
+        self.settings = PlanSettings()
+        self.plan_button = button(
+            tr("&Plan missions"), tr("Forecast the risk where that is needed, and choose missions by the published law."),
+            theme_icon("mActionStart"), primary=True,
+        )  # fmt: skip
+        self.plan_button.clicked.connect(self.plan_wanted)
+        self.status = Banner()
+        self.list = MissionList()
+        self.list.chosen.connect(self._show_detail)
+        self._detail_card()
+
+        row = QHBoxLayout()
+        row.addWidget(self.plan_button)
+        row.addStretch(1)
+        self.column.addWidget(self.settings)
+        self.column.addLayout(row)
+        self.column.addWidget(self.status)
+        self.column.addWidget(self._shift_row())
+        self.column.addWidget(self.list, 1)
+        self.column.addWidget(self.detail)
+
+    def _shift_row(self) -> QWidget:
+        self.shift = shrinkable(QComboBox())
+        explain(self.shift, tr("Shift"), tr("The shift whose missions are listed and drawn."))
+        self.shift.currentIndexChanged.connect(self._shift_changed)
+        self.earlier = tool_button(theme_icon("mActionArrowLeft"), tr("Earlier shift"), tr("Go to the shift before."))
+        self.earlier.clicked.connect(lambda: self._step(-1))
+        self.later = tool_button(theme_icon("mActionArrowRight"), tr("Later shift"), tr("Go to the shift after."))
+        self.later.clicked.connect(lambda: self._step(1))
+        self.only = QCheckBox(tr("M&ap shows this shift only"))
+        explain(
+            self.only, tr("Map shows this shift only"),
+            tr("Sets QGIS’s temporal controller to the shift, so that missions and risk of other shifts are hidden."),
+        )  # fmt: skip
+        self.only.setChecked(True)
+        self.only.toggled.connect(lambda _on: self._tell_shift())
+        row = QHBoxLayout()
+        row.setSpacing(3)
+        row.addWidget(self.earlier)
+        row.addWidget(self.shift, 1)
+        row.addWidget(self.later)
+        self.shift_box = QWidget()
+        column = QVBoxLayout(self.shift_box)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(row)
+        column.addWidget(self.only)
+        return self.shift_box
+
+    def _detail_card(self) -> None:
+        self.detail = Card(tr("Why here"), theme_icon("mActionIdentify"))
+        self._purpose = Note()
+        self._reasons = Note()
+        self._numbers = quiet(Note())
+        for part in (self._purpose, self._reasons, self._numbers):
+            self.detail.column.addWidget(part)
+        self.detail.setVisible(False)
+
+    def answers(self) -> PlanForm:
+        """What the page says now."""
+        return self.settings.answers()
+
+    def show_answers(self, state: ProjectState) -> None:
+        """Show stored answers."""
+        self._set_zone(state)
+        self.settings.show_answers(state.plan)
+
+    def refresh(self, state: ProjectState, busy: bool, ready: Readiness) -> None:
+        """Show the missions there are, and what can be done next."""
+        self._set_zone(state)
+        self.plan_button.setEnabled(ready.can_plan and not busy)
+        self.plan_button.setToolTip(self.plan_button.accessibleDescription() if ready.can_plan else ready.sentence)
+        self.status.say(ready.icon, ready.sentence)
+        layer = state.layer("missions")
+        at = f"{layer.id()}{state.value('allocate', 'at')}" if layer is not None else ""
+        if at != self._at:
+            self._at = at
+            self._missions = read_missions(layer) if layer is not None else []
+            self._colours = colours_of(layer) if layer is not None else {}
+            self._show_shifts(shifts_of(self._missions))
+        there = bool(self._missions)
+        for part in (self.shift_box, self.list):
+            part.setVisible(there)
+        self.detail.setVisible(there and self.detail.isVisibleTo(self))
+
+    def current_shift(self) -> ShiftInstance | None:
+        """The shift that is listed."""
+        index = self.shift.currentIndex()
+        return self._shifts[index] if 0 <= index < len(self._shifts) else None
+
+    def _set_zone(self, state: ProjectState) -> None:
+        zone = QTimeZone(state.data.time_zone.encode()) if state.data.time_zone else QTimeZone.utc()
+        self._zone = zone if zone.isValid() else QTimeZone.utc()
+        self.settings.set_zone(self._zone)
+
+    def _show_shifts(self, shifts: Sequence[ShiftInstance]) -> None:
+        before = self.current_shift()
+        self._shifts = list(shifts)
+        self.shift.blockSignals(True)
+        self.shift.clear()
+        self.shift.addItems([shift.title(self._zone) for shift in shifts])
+        keys = [shift.key() for shift in shifts]
+        self.shift.setCurrentIndex(keys.index(before.key()) if before and before.key() in keys else 0)
+        self.shift.blockSignals(False)
+        self._shift_changed()
+
+    def _step(self, by: int) -> None:
+        self.shift.setCurrentIndex(max(0, min(self.shift.count() - 1, self.shift.currentIndex() + by)))
+
+    def _shift_changed(self) -> None:
+        shift = self.current_shift()
+        index = self.shift.currentIndex()
+        self.earlier.setEnabled(index > 0)
+        self.later.setEnabled(index < self.shift.count() - 1)
+        key = shift.key() if shift is not None else None
+        self.list.show_missions([m for m in self._missions if m.shift.key() == key], self._colours)
+        self.detail.setVisible(False)
+        self._tell_shift()
+
+    def _tell_shift(self) -> None:
+        self.shift_shown.emit(self.current_shift() if self.only.isChecked() else None)
+
+    def _show_detail(self, mission: Mission) -> None:
+        self._purpose.setText(mission.purpose)
+        self._reasons.setText(mission.reasons)
+        self._reasons.setVisible(mission.reasons not in ("", mission.purpose))
+        self._numbers.setText(
+            tr("Cell {cell} · {dose:.0f} minutes · chosen with a probability of {share:.0%}").format(
+                cell=mission.cell_id, dose=mission.dose_minutes, share=mission.probability
+            )
+        )
+        self.detail.setVisible(True)
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("PlanPage", text)

@@ -1,0 +1,123 @@
+"""The part of the plan page that says how missions are chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsDateTimeEdit, QgsDoubleSpinBox, QgsSpinBox
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone
+from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from patrol_missions.gui.forms import add_row, default, form, help_of, options, shrinkable
+from patrol_missions.gui.project_state import PlanForm
+
+
+class PlanSettings(QWidget):
+    """Number of missions and harm kept in sight; weights, dose, shifts and seed under "Advanced"."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._zone = QTimeZone.utc()
+        main = form()
+        self.missions = _whole(1, 50, default("allocatemissions", "MISSIONS_PER_DISTRICT", 3))
+        add_row(
+            main, tr("&Missions per district"), self.missions, help_of("allocatemissions", "MISSIONS_PER_DISTRICT")
+        )
+        self.harm_kept = QSlider(Qt.Orientation.Horizontal)
+        self.harm_kept.setRange(50, 100)
+        self.harm_kept.setPageStep(5)
+        self._kept_text = QLabel()
+        self._kept_text.setMinimumWidth(self._kept_text.fontMetrics().boundingRect("100 %").width() + 4)
+        self._kept_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.harm_kept.valueChanged.connect(lambda value: self._kept_text.setText(f"{value} %"))
+        self.harm_kept.setValue(int(default("allocatemissions", "HARM_KEPT", 90)))
+        kept = QWidget()
+        row = QHBoxLayout(kept)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.harm_kept, 1)
+        row.addWidget(self._kept_text)
+        kept.setFocusProxy(self.harm_kept)
+        add_row(main, tr("&Harm kept"), kept, help_of("allocatemissions", "HARM_KEPT"))
+
+        self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
+        more = form()
+        self.advanced.setLayout(more)
+        self.weights = shrinkable(QComboBox())
+        self.weights.addItems(options("forecastrisk", "WEIGHTS_PRESET"))
+        preset = default("forecastrisk", "WEIGHTS_PRESET", "")
+        self.weights.setCurrentText(str(preset))
+        add_row(more, tr("&Weights"), self.weights, help_of("forecastrisk", "WEIGHTS_PRESET"))
+        self.dose = QgsDoubleSpinBox()
+        self.dose.setRange(1.0, 120.0)
+        self.dose.setDecimals(0)
+        self.dose.setSuffix(tr(" min"))
+        self.dose.setClearValue(float(default("allocatemissions", "DOSE_MINUTES", 15)))
+        self.dose.clear()
+        add_row(more, tr("&Dose"), self.dose, help_of("allocatemissions", "DOSE_MINUTES"))
+        self.start = QgsDateTimeEdit()
+        self.start.setAllowNull(True)
+        self.start.setNullRepresentation(tr("after the last incident"))
+        self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
+        self.start.setCalendarPopup(True)
+        self.start.setEmpty()
+        add_row(more, tr("Shifts &from"), self.start, help_of("forecastrisk", "START"))
+        self.shift_count = _whole(1, 1000, default("forecastrisk", "SHIFT_COUNT", 21))
+        add_row(more, tr("Shifts &ahead"), self.shift_count, help_of("forecastrisk", "SHIFT_COUNT"))
+        self.seed = _whole(0, 2_147_483_647, default("allocatemissions", "SEED", 1))
+        add_row(more, tr("S&eed"), self.seed, help_of("allocatemissions", "SEED"))
+        self.advanced.setCollapsed(True)
+
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(main)
+        column.addWidget(self.advanced)
+
+    def set_zone(self, zone: QTimeZone) -> None:
+        """Times on this page are local to the jurisdiction."""
+        self._zone = zone
+
+    def answers(self) -> PlanForm:
+        """What the page says now."""
+        start = ""
+        if not self.start.isNull():
+            wall = self.start.dateTime()
+            moment = QDateTime(wall.date(), wall.time(), self._zone)
+            start = moment.toUTC().toString(Qt.DateFormat.ISODate)
+        values: dict[str, Any] = {
+            "missions_per_district": self.missions.value(),
+            "harm_kept": float(self.harm_kept.value()),
+            "dose_minutes": self.dose.value(),
+            "weights_preset": self.weights.currentText(),
+            "start": start,
+            "shift_count": self.shift_count.value(),
+            "seed": self.seed.value(),
+        }
+        return PlanForm(**values)
+
+    def show_answers(self, answers: PlanForm) -> None:
+        """Show stored answers."""
+        self.missions.setValue(answers.missions_per_district)
+        self.harm_kept.setValue(int(answers.harm_kept))
+        self.dose.setValue(answers.dose_minutes)
+        if answers.weights_preset:
+            self.weights.setCurrentText(answers.weights_preset)
+        if answers.start:
+            moment = QDateTime.fromString(answers.start, Qt.DateFormat.ISODate).toTimeZone(self._zone)
+            self.start.setDateTime(QDateTime(moment.date(), moment.time()))
+        else:
+            self.start.setEmpty()
+        self.shift_count.setValue(answers.shift_count)
+        self.seed.setValue(answers.seed)
+
+
+def _whole(least: int, most: int, value: Any) -> QgsSpinBox:
+    box = QgsSpinBox()
+    box.setRange(least, most)
+    box.setClearValue(int(value))
+    box.clear()
+    return box
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("PlanSettings", text)

@@ -1,0 +1,200 @@
+"""Which algorithms a button runs, with which parameters: from the pages' answers to steps for the runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject, QgsVectorLayer
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.names import slug
+from patrol_missions.gui import settings
+from patrol_missions.gui.forms import PROVIDER
+from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
+from patrol_missions.gui.runner import Step
+
+SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "incidents", "truth")
+"""Outputs of the sample city; the project knows each as ``sample_<name>``."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one jurisdiction, side by side: the GeoPackage with its layers, the model, the reports."""
+
+    package: Path
+
+    def beside(self, ending: str) -> str:
+        """A file that is named after the GeoPackage."""
+        return str(self.package.with_name(f"{self.package.stem}_{ending}"))
+
+    def table(self, name: str, project: QgsProject) -> QgsProcessingOutputLayerDefinition:
+        """A layer of the GeoPackage as the destination of an algorithm; it replaces the layer of that name."""
+        path = str(self.package).replace("'", "''")
+        return QgsProcessingOutputLayerDefinition(f"ogr:dbname='{path}' table=\"{name}\" (geom)", project)
+
+
+def default_package(project: QgsProject, jurisdiction: str) -> Path:
+    """Where a jurisdiction is stored unless the user says otherwise: beside the project, or in the data folder."""
+    name = slug(jurisdiction) if jurisdiction.strip() else "jurisdiction"
+    home = project.homePath()
+    return (Path(home) if home else settings.data_folder() / name) / f"{name}.gpkg"
+
+
+def files_of(form: DataForm) -> Files:
+    """The jurisdiction's files, in a folder that exists."""
+    package = Path(form.package)
+    if not form.package or package.suffix.lower() != ".gpkg" or not package.is_absolute():
+        raise InputError(
+            tr("“{path}” cannot hold the results.").format(path=form.package),
+            tr("Choose a GeoPackage (.gpkg) under “Results”."),
+        )
+    package.parent.mkdir(parents=True, exist_ok=True)
+    return Files(package)
+
+
+def check_steps(state: ProjectState) -> list[Step]:
+    """Build the grid and check the incidents."""
+    files, project = files_of(state.data), state.project
+
+    def grid() -> dict[str, Any]:
+        form = state.data
+        return {
+            "BOUNDARY": form.boundary,
+            "SIZE": form.cell_size_m,
+            "CRS": form.crs or None,
+            "DISTRICTS": form.districts or None,
+            "DISTRICT_FIELD": form.district_field or None,
+            "OUTPUT": files.table("grid", project),
+        }
+
+    def check() -> dict[str, Any]:
+        form = state.data
+        return {
+            "INCIDENTS": form.incidents,
+            "GRID": _made(state, "grid"),
+            "CATEGORY_FIELD": form.category_field,
+            "START_FIELD": form.start_field,
+            "END_FIELD": form.end_field or None,
+            "REPORTED_FIELD": form.reported_field or None,
+            "ID_FIELD": form.id_field or None,
+            "X_FIELD": form.x_field or None,
+            "Y_FIELD": form.y_field or None,
+            "COORDINATES_CRS": form.coordinates_crs or None,
+            "TIME_ZONE": form.time_zone,
+            "TIMES_ARE": form.times_are,
+            "CATEGORY_MAP": form.category_map or None,
+            "OUTPUT": files.table("incidents", project),
+            "FINDINGS": files.table("findings", project),
+            "REPORT": files.beside("data_report.html"),
+            "MAP_OUTPUT": files.beside("categories.csv"),
+        }
+
+    return [
+        _step("grid", "buildgrid", tr("Build the grid"), grid, {"OUTPUT": "grid"}, 1),
+        _step("check", "checkincidents", tr("Check the incidents"), check,
+              {"OUTPUT": "incidents", "FINDINGS": "findings"}, 3),
+    ]  # fmt: skip
+
+
+def train_steps(state: ProjectState) -> list[Step]:
+    """Train the model."""
+    files, project = files_of(state.data), state.project
+
+    def train() -> dict[str, Any]:
+        form = state.data
+        return {
+            "GRID": _made(state, "grid"),
+            "INCIDENTS": _made(state, "incidents"),
+            "SHIFTS": list(form.shifts),
+            "TIME_ZONE": form.time_zone,
+            "INDICATORS": _present(project, form.indicators),
+            "MODEL": files.beside("model.zip"),
+            "CARD": files.beside("model_card.html"),
+            "SCORES": files.table("scores", project),
+        }
+
+    return [_step("train", "trainmodel", tr("Train the model"), train, {"SCORES": "scores"}, 12)]
+
+
+def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
+    """Forecast where that is needed, then allocate the missions."""
+    form, files, project = state.plan, files_of(state.data), state.project
+
+    def forecast() -> dict[str, Any]:
+        return {
+            "MODEL": state.value("train", "MODEL"),
+            "GRID": _made(state, "grid"),
+            "INCIDENTS": _made(state, "incidents"),
+            "INDICATORS": _present(project, state.data.indicators),
+            "START": _moment(form),
+            "SHIFT_COUNT": form.shift_count,
+            "WEIGHTS_PRESET": form.weights_preset,
+            "OUTPUT": files.table("forecast", project),
+        }
+
+    def allocate() -> dict[str, Any]:
+        return {
+            "FORECAST": _made(state, "forecast"),
+            "MISSIONS_PER_DISTRICT": form.missions_per_district,
+            "HARM_KEPT": form.harm_kept,
+            "DOSE_MINUTES": form.dose_minutes,
+            "SEED": form.seed,
+            "OUTPUT": files.table("missions", project),
+            "SUMMARY": files.table("summary", project),
+        }
+
+    steps = [_step("allocate", "allocatemissions", tr("Choose the missions"), allocate,
+                   {"OUTPUT": "missions", "SUMMARY": "summary"}, 1)]  # fmt: skip
+    if forecast_anew:
+        steps.insert(0, _step("forecast", "forecastrisk", tr("Forecast the risk"), forecast, {"OUTPUT": "forecast"}, 3))
+    return steps
+
+
+def sample_step(state: ProjectState) -> Step:
+    """Make the sample city; what comes after it needs the layers that this makes."""
+    files = files_of(state.data)
+
+    def create() -> dict[str, Any]:
+        return {name.upper(): files.table(f"sample_{name}", state.project) for name in SAMPLE}
+
+    layers = {name.upper(): f"sample_{name}" for name in SAMPLE}
+    return _step("sample", "createsamplecity", tr("Make the sample city"), create, layers, 3)
+
+
+def engine_step(action: int, python: str = "") -> Step:
+    """Create, adopt, check or remove the engine's Python environment."""
+
+    def engine() -> dict[str, Any]:
+        return {"ACTION": action, "PYTHON": python or None}
+
+    return _step("engine", "setupengine", tr("Set up the engine"), engine, {}, 1)
+
+
+def _step(
+    key: str, algorithm: str, title: str, parameters: Any, roles: dict[str, str], weight: float
+) -> Step:
+    return Step(key, f"{PROVIDER}:{algorithm}", title, parameters, roles, weight)
+
+
+def _made(state: ProjectState, role: str) -> str:
+    """Id of a layer that an earlier step made."""
+    layer = state.layer(role)
+    if layer is None:
+        raise InputError(tr("A layer that this step needs was removed from the project."), tr("Check the data again."))
+    return layer.id()
+
+
+def _present(project: QgsProject, ids: list[str]) -> list[str]:
+    return [i for i in ids if isinstance(project.mapLayer(i), QgsVectorLayer)]
+
+
+def _moment(form: PlanForm) -> QDateTime | None:
+    return QDateTime.fromString(form.start, Qt.DateFormat.ISODate) if form.start else None
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("Recipes", text)

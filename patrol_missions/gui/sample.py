@@ -1,0 +1,52 @@
+"""The sample city as a jurisdiction: what the data page would be told about it, and the whole chain on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from qgis.core import QgsProject
+from qgis.PyQt.QtCore import QCoreApplication
+
+from patrol_missions.gui import settings
+from patrol_missions.gui.guess import guess_field, guess_fields
+from patrol_missions.gui.project_state import DataForm, ProjectState
+from patrol_missions.gui.recipes import check_steps, plan_steps, sample_step, train_steps
+from patrol_missions.gui.runner import Step
+from patrol_missions.processing_algorithms.parameters import DEFAULT_SHIFTS
+
+TIME_ZONE = "America/New_York"
+"""The zone whose wall time the sample city lives by."""
+
+
+def sample_form(project: QgsProject) -> DataForm:
+    """What is known of the sample city before it is made."""
+    home = project.homePath()
+    package = (settings.data_folder() / "sample_city" if not home else settings.Path(home)) / "sample_city.gpkg"
+    return DataForm(
+        jurisdiction=QCoreApplication.translate("SampleCity", "Sample city"),
+        package=str(package),
+        time_zone=TIME_ZONE,
+        shifts=list(DEFAULT_SHIFTS),
+    )
+
+
+def sample_made(state: ProjectState) -> DataForm:
+    """What the data page is told once the layers are there: the same guesses that a user would start from."""
+    incidents, districts = state.layer("sample_incidents"), state.layer("sample_districts")
+    boundary, places = state.layer("sample_boundary"), state.layer("sample_places")
+    fields = guess_fields(incidents.fields().names(), ("category", "id", "reported", "end", "start")) if incidents else {}
+    return replace(
+        state.data,
+        incidents=incidents.id() if incidents else "",
+        **{f"{role}_field": name for role, name in fields.items()},
+        boundary=boundary.id() if boundary else "",
+        districts=districts.id() if districts else "",
+        district_field=guess_field(districts.fields().names(), "district") if districts else "",
+        crs=boundary.crs().authid() if boundary else "",
+        indicators=[places.id()] if places else [],
+    )
+
+
+def sample_steps(state: ProjectState) -> list[Step]:
+    """From nothing to missions."""
+    return [sample_step(state), *check_steps(state), *train_steps(state), *plan_steps(state, forecast_anew=True)]
