@@ -1,8 +1,8 @@
 """The draw: fixed size, exact inclusion probabilities, spread over the map (local pivotal method).
 
-Grafström, Lundström & Schelin (2012), Spatially balanced sampling through the pivotal method, Biometrics 68(2), 514-520,
-their second variant. While more than one cell is undecided, a random undecided cell meets its nearest undecided neighbour
-(a random one of the nearest) and the two settle their probabilities ``p`` and ``q``:
+Grafström, Lundström & Schelin (2012), Spatially balanced sampling through the pivotal method, Biometrics 68(2),
+514-520, second variant. While more than one cell is undecided, a random undecided cell meets its nearest undecided
+neighbour (by lot among equals) and the two settle their probabilities ``p`` and ``q``:
 
     p + q < 1:   one of them becomes 0 and the other p + q; the first survives with chance p / (p + q)
     p + q >= 1:  one of them becomes 1 and the other p + q - 1; the first is taken with chance (1 - q) / (2 - p - q)
@@ -10,8 +10,8 @@ their second variant. While more than one cell is undecided, a random undecided 
 Each meeting keeps every probability in expectation, so the chance of selection is exactly the one given; it also keeps
 the sum, so the number selected is fixed. Neighbours compete, so the selected cells are spread.
 
-Randomness is the raw 64-bit stream of PCG64 seeded by :class:`numpy.random.SeedSequence`: the two parts of NumPy's random
-numbers whose output is promised never to change, so that a logged plan can be replayed on any later version.
+Randomness is the raw 64-bit stream of PCG64 seeded by :class:`numpy.random.SeedSequence`: the two parts of NumPy's
+random numbers whose output is promised never to change, so that a logged plan can be replayed on any later version.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +47,17 @@ class Stream:
 
     def uniforms(self, count: int) -> Floats:
         """So many numbers in [0, 1), the same on every machine."""
-        digests = [int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") for name in self.names]
+        digests = [_digest(name) for name in self.names]
         # Two's complement keeps negative seeds and times before 1970 apart from the positive ones.
         numbers = [number & 0xFFFF_FFFF_FFFF_FFFF for number in (self.seed, self.start_s)]
         raw = np.random.PCG64(np.random.SeedSequence([*numbers, *digests])).random_raw(count)
         return np.asarray((raw >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
+
+
+@lru_cache(maxsize=4096)
+def _digest(name: str) -> int:
+    """A whole number below 2^64 that stands for a text, the same in every process."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Sequence[Stream]) -> NDArray[np.bool_]:
@@ -72,22 +79,23 @@ def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Seq
     ndarray of bool
         Cells selected, in the order given.
     """
-    order = np.lexsort((row, column, group))
-    sizes = np.bincount(group, minlength=len(streams))
-    starts = np.concatenate(([0], np.cumsum(sizes)[:-1])).astype(np.int64)
     undecided = (probability > _DUST) & (probability < 1.0 - _DUST)
     selected = ~undecided & (probability > 0.5)
-    counts = np.bincount(group[undecided], minlength=len(streams))
+    # Cells in the order of the map, so that the order in which they came does not matter.
+    order = np.lexsort((row, column, group))
+    order = order[undecided[order]]
+    counts = np.bincount(group[order], minlength=len(streams))
+    starts = np.cumsum(counts) - counts
     for batch in _batches(counts):
         width = int(counts[batch].max())
-        slots = np.full((len(batch), width), -1, dtype=np.int64)
-        uniforms = np.zeros((len(batch), max(width - 1, 0), _PER_MEETING))
-        for place, number in enumerate(batch.tolist()):
-            members = order[starts[number] : starts[number] + sizes[number]]
-            members = members[undecided[members]]
-            slots[place, : len(members)] = members
-            meetings = len(members) - 1
-            uniforms[place, :meetings] = streams[number].uniforms(meetings * _PER_MEETING).reshape(meetings, -1)
+        places = np.arange(width)
+        inside = places < counts[batch][:, np.newaxis]
+        slots = order[np.where(inside, starts[batch][:, np.newaxis] + places, starts[batch][:, np.newaxis])]
+        uniforms = np.zeros((len(batch), (width - 1) * _PER_MEETING))
+        for line, number in zip(uniforms, batch.tolist()):
+            wanted = (int(counts[number]) - 1) * _PER_MEETING
+            line[:wanted] = streams[number].uniforms(wanted)
+        uniforms = uniforms.reshape(len(batch), width - 1, _PER_MEETING)
         selected[_contest(probability, column, row, slots, counts[batch], uniforms)] = True
     return selected
 
@@ -104,15 +112,14 @@ def _batches(counts: Ints) -> Iterator[Ints]:
 
 
 def _contest(probability: Floats, column: Ints, row: Ints, slots: Ints, counts: Ints, uniforms: Floats) -> Ints:
-    """Run all meetings of groups side by side; ``slots`` (groups, width) holds indices of cells, -1 where there is none.
+    """Run all meetings of groups side by side; returns the cells selected.
 
-    Undecided cells are kept in the first ``counts`` places of each line; a decided one is overwritten by the last.
+    ``slots`` (groups, width) holds the indices of the undecided cells, with no meaning beyond the ``counts`` of a group.
     """
-    place = np.maximum(slots, 0)
     # Distances are taken within a group; from its own corner they are small whole numbers and so compare exactly.
-    x = (column[place] - column[place].min(axis=1, keepdims=True)).astype(np.float64)
-    y = (row[place] - row[place].min(axis=1, keepdims=True)).astype(np.float64)
-    state = _State(slots.copy(), x, y, probability[place], counts.astype(np.int64))
+    x = (column[slots] - column[slots].min(axis=1, keepdims=True)).astype(np.float64)
+    y = (row[slots] - row[slots].min(axis=1, keepdims=True)).astype(np.float64)
+    state = _State(slots, x, y, probability[slots], counts.astype(np.int64))
     winners: list[Ints] = []
     for meeting in range(uniforms.shape[1]):
         active = state.count > 1
@@ -128,7 +135,10 @@ def _contest(probability: Floats, column: Ints, row: Ints, slots: Ints, counts: 
 
 @dataclass
 class _State:
-    """Undecided cells of groups side by side, in the first ``count`` places of each line."""
+    """Undecided cells of groups side by side, in the first ``count`` places of each line.
+
+    A cell that is decided is overwritten by the last one of its line.
+    """
 
     cell: Ints
     x: Floats
@@ -138,14 +148,20 @@ class _State:
 
     def take(self, lines: NDArray[np.bool_]) -> _State:
         width = int(self.count[lines].max(initial=0))
-        return _State(*(a[lines, :width] for a in (self.cell, self.x, self.y, self.p)), self.count[lines])
+        return _State(
+            self.cell[lines, :width],
+            self.x[lines, :width],
+            self.y[lines, :width],
+            self.p[lines, :width],
+            self.count[lines],
+        )
 
     def last_ones(self, lines: NDArray[np.bool_]) -> Ints:
         """Cells selected among those left alone: their probability is whole but for rounding."""
         left = lines & (self.count == 1)
         if not left.any():
             return np.empty(0, dtype=np.int64)
-        return self.cell[left, 0][self.p[left, 0] > 0.5]
+        return np.asarray(self.cell[left, 0][self.p[left, 0] > 0.5])
 
     def meet(self, uniforms: Floats) -> Ints:
         """One meeting in every line, from three random numbers each; returns the cells that are selected for good."""

@@ -11,9 +11,9 @@ The entropy is that of Poisson sampling, so the optimum has the closed form of a
 (stationarity of the Lagrangian for the cells between the bounds; mu is the price of one more mission). The temperature
 ``T`` is found so that the expected harm, sum(p * v), is the wanted share of what the best ``n`` cells hold.
 
-There is one temperature per district and shift: the residents of every district get the same published share, and a
-district with one outstanding cell cannot pay for randomness elsewhere (under a common temperature, quiet districts would
-be drawn nearly at random and harmful ones nearly without chance).
+There is one temperature per district and shift: every district's residents get the same published share, and a
+district with one outstanding cell cannot pay for randomness elsewhere (under a common temperature, quiet districts
+would be drawn nearly at random and harmful ones nearly without chance).
 
 All groups (district x shift) are solved at once: an inner Newton search for mu inside an outer one for T, both inside
 brackets that are halved whenever Newton would leave them.
@@ -21,7 +21,7 @@ brackets that are halved whenever Newton would leave them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class Inclusion:
 
 def most_missions(cells: Ints, ceiling: float) -> Ints:
     """Largest number of missions that groups of so many cells can hold under a ceiling."""
-    return np.floor(np.asarray(cells) * ceiling + 1e-9).astype(np.int64)
+    return np.asarray(np.floor(cells * ceiling + 1e-9), dtype=np.int64)
 
 
 def inclusion_probabilities(
@@ -134,8 +134,8 @@ def _check(value: Floats, group: Ints, number: Ints, ceiling: float, floor: floa
 class _Problem:
     """Groups laid end to end, values scaled to a largest one of 1.
 
-    ``pivot`` is the value of the marginal cell of the greedy choice under the bounds; measuring values from it keeps
-    the logistic curve exact however steep it gets. ``most`` and ``edge`` are the value and probabilities of that choice.
+    ``edge`` are the probabilities of the greedy choice under the bounds, ``most`` its value, and ``pivot`` the value of
+    its marginal cell; measuring values from there keeps the logistic curve exact however steep it gets.
     """
 
     value: Floats
@@ -174,9 +174,17 @@ class _Problem:
         inside = np.repeat(groups, self.cells)
         cells = self.cells[groups]
         start = np.concatenate(([0], np.cumsum(cells)[:-1])).astype(np.int64)
-        rest = (a[groups] for a in (self.scale, self.pivot, self.greedy, self.most))
-        return _Problem(
-            self.value[inside], start, cells, self.number[groups], self.low, self.high, *rest, self.edge[inside]
+        return replace(
+            self,
+            value=self.value[inside],
+            start=start,
+            cells=cells,
+            number=self.number[groups],
+            scale=self.scale[groups],
+            pivot=self.pivot[groups],
+            greedy=self.greedy[groups],
+            most=self.most[groups],
+            edge=self.edge[inside],
         )
 
 
@@ -272,7 +280,7 @@ def _at_sharpness(problem: _Problem, sharpness: Floats, offset: Floats) -> tuple
 
 
 def _next(at: Floats, gap: Floats, before: Floats, slope: Floats, low: Floats, high: Floats) -> Floats:
-    """Newton's next point where it lies inside the bracket and the last step halved the gap, else the bracket's middle."""
+    """Newton's next point if it lies inside the bracket and the last step halved the gap, else the bracket's middle."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         step = at - gap / slope
     good = (step > low) & (step < high) & (2.0 * np.abs(gap) <= before)
