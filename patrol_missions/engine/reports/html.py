@@ -13,6 +13,7 @@ Everything that is not :class:`Html` is escaped, so texts of a user's data can n
 from __future__ import annotations
 
 import html as _html
+import numbers
 import re
 from collections.abc import Iterable, Sequence
 
@@ -99,7 +100,7 @@ def facts(items: Iterable[tuple[str, object]]) -> Html:
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", numeric: Iterable[int] = ()) -> Html:
     """A table. Integers get thousands separators; columns of numbers, and those listed in ``numeric``, align right."""
     lines = [list(row) for row in rows]
-    right = set(numeric) | {i for i in range(len(headers)) if lines and all(isinstance(line[i], (int, float)) for line in lines)}
+    right = set(numeric) | {i for i in range(len(headers)) if lines and all(isinstance(line[i], numbers.Real) for line in lines)}
     head = "".join(f'<th scope="col"{_align(i, right)}>{_text(name)}</th>' for i, name in enumerate(headers))
     body = "".join("<tr>" + "".join(f"<td{_align(i, right)}>{_value(v)}</td>" for i, v in enumerate(line)) + "</tr>\n" for line in lines)
     title = f"<caption>{_text(caption)}</caption>" if caption else ""
@@ -125,9 +126,9 @@ def _align(column: int, right: set[int]) -> str:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return f"{value:,}"
-    if isinstance(value, float):
+    if isinstance(value, numbers.Real):
         return f"{value:,.3g}"
     return _text(value)
 

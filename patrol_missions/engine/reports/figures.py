@@ -1,0 +1,64 @@
+"""Pictures for HTML pages: inline SVG whose ink follows the page, so that they read in light, dark and on paper."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE = "#3f88c5"
+ORANGE = "#d9822b"
+GREY = "#8b96a0"
+_INK = "#010203"  # stands for the page's own text colour
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "patrol-missions",
+    "font.family": "sans-serif",
+    "font.size": 10.0,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": _INK,
+    "axes.titlecolor": _INK,
+    "text.color": _INK,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "axes.axisbelow": True,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The look of all figures; draw and call :func:`to_svg` inside."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new(width: float, height: float) -> Figure:
+    """A figure in inches, kept tidy by matplotlib's layout engine."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def light_grid(axes: Axes) -> None:
+    """Faint horizontal lines to read values by."""
+    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
+    axes.tick_params(length=0)
+
+
+def to_svg(figure: Figure) -> str:
+    """The figure as SVG text: same input, same text."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue().decode("utf-8")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    return text.replace(_INK, "currentColor").replace("font: 10px 'sans-serif'", "font: 10px sans-serif")
