@@ -93,12 +93,21 @@ def run_chain(folder: Path) -> dict[str, Run]:
     """Run every step; stops at the first that fails, with what it printed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with gzip.open(DATA / "philadelphia_2016_2020.csv.gz", "rb") as source, (folder / "philadelphia.csv").open("wb") as copy:
+    with (
+        gzip.open(DATA / "philadelphia_2016_2020.csv.gz", "rb") as source,
+        (folder / "philadelphia.csv").open("wb") as copy,
+    ):
         shutil.copyfileobj(source, copy)
+    environment = {
+        **os.environ,
+        "QT_QPA_PLATFORM": "offscreen",
+        "QGIS_CUSTOM_CONFIG_PATH": str(folder.resolve() / "profile"),
+    }
+    measure([qgis_process(), "plugins", "enable", "patrol_missions"], environment)
     runs = {}
     for name, parameters in steps(folder.resolve()).items():
         arguments = [f"--{key}={value}" for key, value in parameters.items()]
-        run = measure([qgis_process(), "run", f"patrolmissions:{name}", *arguments], {**os.environ, "QT_QPA_PLATFORM": "offscreen"})
+        run = measure([qgis_process(), "run", f"patrolmissions:{name}", *arguments], environment)
         (folder / f"{name}.log").write_text(run.output, encoding="utf-8")
         if run.exit_code != 0:
             raise SystemExit(f"{name} failed:\n{run.output[-3000:]}")
