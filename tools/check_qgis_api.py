@@ -1,14 +1,15 @@
 """Finds uses of QGIS and Qt that fail on the oldest QGIS we support, or on Qt 6.
 
-Usage: check_qgis_api.py FOLDER, with the Python of the QGIS to check against.
+Usage: check_qgis_api.py FOLDER, with the Python of the QGIS to check against; or
+       check_qgis_api.py FOLDER --qt6, with a Python that has PyQt6 and need not have QGIS.
 
 The code is read, not run. Every name it imports from ``qgis`` is looked up in the QGIS at hand, and every chain of
 attributes on such a name is followed as far as classes go, so that
 - a name, attribute or enum that this QGIS does not have is found (on 3.22 what came later, on a newer one what went);
 - an enum value that is not named through its enum (``Qt.RightDockWidgetArea`` instead of
   ``Qt.DockWidgetArea.RightDockWidgetArea``) is found by its type, which no list of names could keep up with.
-What was removed from Qt 6 is listed below. Code that asks first (``hasattr``, ``try ... except AttributeError`` or
-``ImportError``) may name what is not there.
+With ``--qt6`` the same is done for what comes from ``qgis.PyQt``, in PyQt6. Code that asks first (``hasattr``,
+``try ... except AttributeError`` or ``ImportError``) may name what is not there.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ _GONE_METHODS = {"exec_": "exec", "toTime_t": "toSecsSinceEpoch", "fromTime_t": 
 _UNSCOPED_IS_RIGHT = {"QVariant"}
 # Exists on PyQt5, but QgsField of QGIS 3.22 takes no such type.
 _TOO_NEW = {"QMetaType": "QVariant.Int and its kind"}
+# What qgis.PyQt offers on Qt 6 although PyQt6 has it elsewhere or not at all.
+_QGIS_HELPS = {"QtWidgets": ("QAction", "QActionGroup", "QShortcut"), "QtCore": ("NULL", "QVariant")}
 # Moved to another module in Qt 6; qgis.PyQt offers them at the new place on both.
 _MOVED = {("qgis.PyQt.QtGui", "QAction"): "qgis.PyQt.QtWidgets"}
 _ASKING = {"AttributeError", "ImportError", "ModuleNotFoundError"}
 
 
 class _Check(ast.NodeVisitor):
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, qt6: bool) -> None:
         self.file = file
+        self.qt6 = qt6
         self.known: dict[str, object] = {}
         self.problems: list[str] = []
         self.asking = 0
@@ -76,22 +80,21 @@ class _Check(ast.NodeVisitor):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         self._module_is_ours(node, module)
-        if module.split(".")[0] != "qgis":
+        source = module.replace("qgis.PyQt", "PyQt6") if self.qt6 else module
+        if source.split(".")[0] != ("PyQt6" if self.qt6 else "qgis"):
             return
-        try:
-            source = importlib.import_module(module)
-        except ImportError:
-            source = None
         for name in node.names:
             if name.name in _GONE_FROM_QT6:
                 self.say(node, f"{name.name} is gone from Qt 6; use {_GONE_FROM_QT6[name.name]}")
             if (module, name.name) in _MOVED:
                 self.say(node, f"import {name.name} from {_MOVED[module, name.name]}")
-            found = _member(source, module, name.name)
+            if self.qt6 and name.name in _QGIS_HELPS.get(source.rpartition(".")[2], ()):
+                continue
+            found = _member(source, name.name)
             if found is not None:
                 self.known[name.asname or name.name] = found
             elif not self.asking:
-                self.say(node, f"{module} has no {name.name} here")
+                self.say(node, f"{source} has no {name.name}")
 
     def _module_is_ours(self, node: ast.AST, module: str) -> None:
         if module.split(".")[0] in {"PyQt5", "PyQt6", "PySide2", "PySide6", "sip"}:
@@ -119,7 +122,7 @@ class _Check(ast.NodeVisitor):
             path = ".".join(chain[: depth + 1])
             if found is None:
                 if not self.asking and name != "__doc__":
-                    self.say(node, f"{path} does not exist here")
+                    self.say(node, f"{path} does not exist in {'PyQt6' if self.qt6 else 'this QGIS'}")
                 return
             if _is_enum_value(found) and type(found) is not place and chain[0] not in _UNSCOPED_IS_RIGHT:
                 self.say(node, f"{path} lacks its scope: write {'.'.join(chain[:depth])}.{type(found).__name__}.{name}")
@@ -151,16 +154,13 @@ def _called(node: ast.expr) -> str:
     return getattr(function, "attr", None) or getattr(function, "id", "")
 
 
-def _member(source: object, module: str, name: str) -> object | None:
-    if source is None:
+def _member(module: str, name: str) -> object | None:
+    """What a module offers by that name, a module in it included; None when there is no such thing."""
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+        return importlib.import_module(f"{module}.{name}") if found is None else found
+    except ImportError:
         return None
-    found = getattr(source, name, None)
-    if found is None:
-        try:
-            found = importlib.import_module(f"{module}.{name}")
-        except ImportError:
-            return None
-    return found
 
 
 def _chain(node: ast.Attribute) -> list[str]:
@@ -178,17 +178,17 @@ def _is_enum_value(value: object) -> bool:
     return not isinstance(value, type) and type(kind).__name__ in {"enumtype", "EnumMeta", "EnumType"}
 
 
-def check(folder: Path) -> list[str]:
+def check(folder: Path, *, qt6: bool = False) -> list[str]:
     """Every problem in the Python files below a folder, as ``file:line: sentence``."""
     problems = []
     for file in sorted(folder.rglob("*.py")):
-        visitor = _Check(file)
+        visitor = _Check(file, qt6=qt6)
         visitor.visit(ast.parse(file.read_text(encoding="utf-8")))
         problems += visitor.problems
     return problems
 
 
 if __name__ == "__main__":
-    found = check(Path(sys.argv[1]))
+    found = check(Path(sys.argv[1]), qt6="--qt6" in sys.argv)
     print("\n".join(found))
     sys.exit(1 if found else 0)

@@ -49,7 +49,8 @@ check "import rules" "$PATROL_ENGINE_PYTHON" -m pytest tests/house/test_structur
 check "bandit: rules of plugins.qgis.org" security
 check "detect-secrets" secrets
 check "metadata and zip rules of plugins.qgis.org" python3 "$tools/site_rules.py" "$zip"
-check "QGIS 3.22 and Qt 6" env QT_QPA_PLATFORM=offscreen "$qgis_python" "$tools/check_qgis_api.py" "$plugin"
+check "what Qt 6 lacks" "$lint/python" "$tools/check_qgis_api.py" "$plugin" --qt6
+check "what this QGIS lacks, and Qt 6 will not take" env QT_QPA_PLATFORM=offscreen "$qgis_python" "$tools/check_qgis_api.py" "$plugin"
 
 [ ${#failed[@]} -eq 0 ] || { printf 'Findings in: %s\n' "${failed[@]}" >&2; exit 1; }
 echo "No findings."
