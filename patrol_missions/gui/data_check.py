@@ -41,7 +41,9 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         explain(self.findings, tr("Findings"), tr("What the check found, the gravest first, each with its remedy."))
         self.report_button = button(
-            tr("Open the re&port"), tr("Open the whole data-quality report in the browser."), theme_icon("mActionOpenTable")
+            tr("Open the re&port"),
+            tr("Open the whole data-quality report in the browser."),
+            theme_icon("mActionOpenTable"),
         )
         self.report_button.clicked.connect(self._open_report)
         self.categories = CategoryTable()
@@ -80,7 +82,7 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self._report = state.value("check", "REPORT")
         self._map = state.value("check", "MAP_OUTPUT")
         verdict = str(state.value("check", "VERDICT")).lower()
-        self.verdict.say(_ICONS.get(verdict, "mIconInfo"), self._sentence(state, verdict))
+        self.verdict.say(_ICONS.get(verdict, "mIconInfo"), self._sentence(state))
         self._show_findings(state.layer("findings"))
         self.report_button.setEnabled(Path(self._report).is_file())
         if self._map and Path(self._map).is_file():
@@ -89,16 +91,11 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self._changed.setText("")
 
     @staticmethod
-    def _sentence(state: ProjectState, verdict: str) -> str:
+    def _sentence(state: ProjectState) -> str:
         rows = tr("{kept} of {read} rows can be used.").format(
             kept=_number(state.value("check", "ROWS_KEPT", 0)), read=_number(state.value("check", "ROWS_READ", 0))
         )
-        advice = {
-            "ok": tr("The data are fit to plan with."),
-            "caution": tr("The data can be planned with, with care: read the findings."),
-            "stop": tr("Do not plan with these data before the gravest findings are mended."),
-        }
-        return f"{advice.get(verdict, '')} {rows}".strip()
+        return f"{state.value('check', 'SENTENCE')} {rows}".strip()
 
     def _show_findings(self, layer: QgsVectorLayer | None) -> None:
         self.findings.clear()

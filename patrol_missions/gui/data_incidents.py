@@ -7,12 +7,13 @@ from typing import Any
 from qgis.core import QgsCoordinateReferenceSystem, QgsFieldProxyModel, QgsMapLayerProxyModel, QgsProject
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsFieldComboBox, QgsProjectionSelectionWidget
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimeZone, pyqtSignal
-from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QLabel, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QFormLayout, QWidget
 
 from patrol_missions.gui.forms import add_row, form, help_of, options, shrinkable
 from patrol_missions.gui.guess import guess_fields
 from patrol_missions.gui.layer_picker import LayerPicker
 from patrol_missions.gui.project_state import DataForm
+from patrol_missions.processing_algorithms.parameters import local_time_zone
 
 _GUESSED = ("category", "id", "reported", "end", "start", "x", "y")
 
@@ -32,25 +33,18 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         self.layer.unreadable.connect(self.unreadable)
         add_row(
             self._layout, tr("&Layer"), self.layer,
-            tr("Recorded incidents: points, or a table with coordinates. It is only read, never changed."),
+            tr("Recorded incidents: points, or a table with coordinates. It is only read, never changed."), needed=True,
         )  # fmt: skip
         self.fields: dict[str, QgsFieldComboBox] = {}
-        self._captions: dict[str, QLabel] = {}
         for role, label, needed in (
             ("category", tr("&Category"), True),
             ("start", tr("&Start"), True),
             ("end", tr("&End"), False),
             ("reported", tr("&Reported"), False),
             ("id", tr("I&d"), False),
-            ("x", tr("&X"), False),
-            ("y", tr("&Y"), False),
         ):
-            self._add_field(role, label, needed)
-        self.coordinates_crs = QgsProjectionSelectionWidget()
-        self.coordinates_crs.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
-        self._captions["crs"] = add_row(
-            self._layout, tr("Coordinates in"), self.coordinates_crs, help_of("checkincidents", "COORDINATES_CRS")
-        )
+            self._add_field(self._layout, role, label, needed)
+        self._layout.addRow(self._coordinates())
         self.times_are = shrinkable(QComboBox())
         self.times_are.addItems(options("checkincidents", "TIMES_ARE"))
         add_row(self._layout, tr("&Times are"), self.times_are, help_of("checkincidents", "TIMES_ARE"))
@@ -58,18 +52,26 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         add_row(self._layout, tr("Time &zone"), self.time_zone, help_of("checkincidents", "TIME_ZONE"))
         self._layer_changed()
 
-    def _add_field(self, role: str, label: str, needed: bool) -> None:
+    def _coordinates(self) -> QWidget:
+        """What only tables without points are asked."""
+        self._table_part = QWidget()
+        layout = form()
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._table_part.setLayout(layout)
+        for role, label in (("x", tr("&X")), ("y", tr("&Y"))):
+            self._add_field(layout, role, label, needed=True)
+            self.fields[role].setFilters(QgsFieldProxyModel.Filter.Numeric | QgsFieldProxyModel.Filter.String)
+        self.coordinates_crs = QgsProjectionSelectionWidget()
+        self.coordinates_crs.setCrs(QgsCoordinateReferenceSystem("EPSG:4326"))
+        add_row(layout, tr("Coordinates in"), self.coordinates_crs, help_of("checkincidents", "COORDINATES_CRS"))
+        return self._table_part
+
+    def _add_field(self, layout: QFormLayout, role: str, label: str, needed: bool) -> None:
         combo = QgsFieldComboBox()
         shrinkable(combo)
         combo.setAllowEmptyFieldName(True)
-        if role in ("x", "y"):
-            combo.setFilters(QgsFieldProxyModel.Filter.Numeric | QgsFieldProxyModel.Filter.String)
-        caption = add_row(self._layout, label, combo, help_of("checkincidents", f"{role.upper()}_FIELD"))
-        if needed:
-            font = caption.font()
-            font.setBold(True)
-            caption.setFont(font)
-        self.fields[role], self._captions[role] = combo, caption
+        add_row(layout, label, combo, help_of("checkincidents", f"{role.upper()}_FIELD"), needed)
+        self.fields[role] = combo
 
     def _layer_changed(self) -> None:
         layer = self.layer.layer()
@@ -77,15 +79,15 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         for role, combo in self.fields.items():
             combo.setLayer(layer)
             combo.setField(guesses.get(role, ""))
-        table = layer is not None and not layer.isSpatial()
-        for role, widget in (("x", self.fields["x"]), ("y", self.fields["y"]), ("crs", self.coordinates_crs)):
-            widget.setVisible(table)
-            self._captions[role].setVisible(table)
+        self._table_part.setVisible(self._is_table())
+
+    def _is_table(self) -> bool:
+        layer = self.layer.layer()
+        return layer is not None and not layer.isSpatial()
 
     def answers(self) -> dict[str, Any]:
-        """This part's answers, by their names in the form."""
-        layer = self.layer.layer()
-        table = layer is not None and not layer.isSpatial()
+        """The answers, by their names in the form."""
+        table = self._is_table()
         chosen = {role: combo.currentField() for role, combo in self.fields.items()}
         return {
             "incidents": self.layer.layer_id(),
@@ -120,7 +122,7 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         for role, what in (("category", tr("category")), ("start", tr("start"))):
             if not self.fields[role].currentField():
                 return tr("Choose the field that holds the incidents’ {what}.").format(what=what)
-        if not layer.isSpatial() and not (self.fields["x"].currentField() and self.fields["y"].currentField()):
+        if self._is_table() and not (self.fields["x"].currentField() and self.fields["y"].currentField()):
             return tr("“{layer}” has no points: choose its X and Y fields.").format(layer=layer.name())
         if self.time_zone.findText(self.time_zone.currentText().strip()) < 0:
             return tr("“{zone}” is not a time zone: choose one such as America/New_York.").format(
@@ -139,7 +141,7 @@ def _zones() -> QComboBox:
     completer.setFilterMode(Qt.MatchFlag.MatchContains)
     completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
     combo.setCompleter(completer)
-    combo.setCurrentText(bytes(QTimeZone.systemTimeZoneId()).decode())
+    combo.setCurrentText(local_time_zone())
     return combo
 
 

@@ -36,7 +36,7 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         self.boundary = LayerPicker(polygons)
         self.boundary.changed.connect(self._suggest_crs)
         self.boundary.unreadable.connect(self.unreadable)
-        add_row(layout, tr("&Boundary"), self.boundary, help_of("buildgrid", "BOUNDARY"))
+        add_row(layout, tr("&Boundary"), self.boundary, help_of("buildgrid", "BOUNDARY"), needed=True)
         self.districts = LayerPicker(polygons, optional=True)
         self.districts.changed.connect(self._suggest_field)
         self.districts.unreadable.connect(self.unreadable)
@@ -48,6 +48,8 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
             layout, tr("District &name"), self.district_field, help_of("buildgrid", "DISTRICT_FIELD")
         )
         self.crs = QgsProjectionSelectionWidget()
+        self.crs.setNotSetText(tr("as the boundary"))
+        self.crs.setOptionVisible(QgsProjectionSelectionWidget.CrsOption.CrsNotSet, True)
         add_row(layout, tr("Grid CRS"), self.crs, help_of("buildgrid", "CRS"))
         self.cell_size = QgsDoubleSpinBox()
         self.cell_size.setRange(10.0, 20_000.0)
@@ -75,7 +77,7 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         project.layersRemoved.disconnect(self._list_indicators)
 
     def answers(self) -> dict[str, Any]:
-        """This part's answers, by their names in the form."""
+        """The answers, by their names in the form."""
         crs = self.crs.crs()
         return {
             "boundary": self.boundary.layer_id(),

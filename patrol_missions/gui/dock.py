@@ -1,16 +1,15 @@
 """The panel beside the map: three pages, the strip that shows what runs, and the wires between them.
 
-Data flow one way: a page's answers go into the project's state, recipes turn the state into steps, the runner runs them,
-what they made goes into the project and the state, and the state tells the pages that it changed.
+Data flow one way: a page's answers go into the project's state, recipes turn the state into steps, the runner runs
+them, what they made goes into the project and the state, and the state tells the pages that it changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
-from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from patrol_missions.bridge.environment import can_execute
@@ -26,6 +25,7 @@ from patrol_missions.gui.readiness import asked_of_forecast, readiness
 from patrol_missions.gui.run_bar import RunBar
 from patrol_missions.gui.runner import Done, Runner, Step
 from patrol_missions.gui.sample import sample_form, sample_made, sample_steps
+from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 START, DATA, PLAN = range(3)
 
@@ -77,9 +77,9 @@ class PatrolDock(QgsDockWidget):
         self.setWidget(inside)
 
     def _connect_pages(self) -> None:
-        self.welcome.set_up_engine.connect(lambda: self._run_engine(recipes.ENGINE_CREATE))
-        self.welcome.use_python.connect(lambda path: self._run_engine(recipes.ENGINE_USE, path))
-        self.welcome.check_engine.connect(lambda: self._run_engine(recipes.ENGINE_CHECK))
+        self.welcome.set_up_engine.connect(lambda: self._run_engine(SetupEngineAlgorithm.CREATE))
+        self.welcome.use_python.connect(lambda path: self._run_engine(SetupEngineAlgorithm.USE, path))
+        self.welcome.check_engine.connect(lambda: self._run_engine(SetupEngineAlgorithm.CHECK))
         self.welcome.remove_engine.connect(self._remove_engine)
         self.welcome.open_sample.connect(self._open_sample)
         self.welcome.use_data.connect(lambda: self.show_page(DATA))
@@ -156,14 +156,15 @@ class PatrolDock(QgsDockWidget):
     # --- runs
 
     def _run_engine(self, action: int, python: str = "") -> None:
-        self._run(recipes.engine_title(action), [recipes.engine_step(action, python)])
+        step = recipes.engine_step(action, python)
+        self._run(step.title, lambda: [step])
 
     def _remove_engine(self) -> None:
         question = self.tr("Remove the engine’s private environment from this computer? It can be set up again.")
         buttons = QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No
         answer = QMessageBox.question(self, self.tr("Remove the engine"), question, buttons)
         if answer == QMessageBox.StandardButton.Yes:
-            self._run_engine(recipes.ENGINE_REMOVE)
+            self._run_engine(SetupEngineAlgorithm.REMOVE)
 
     def _open_sample(self) -> None:
         self.state.forget()
@@ -191,10 +192,10 @@ class PatrolDock(QgsDockWidget):
         self.state.set_plan(self.plan.answers())
         self._run(self.tr("Plan missions"), lambda: recipes.plan_steps(self.state, ready.forecast_anew))
 
-    def _run(self, title: str, steps: object) -> None:
+    def _run(self, title: str, steps: Callable[[], list[Step]]) -> None:
         try:
-            made: Sequence[Step] = steps() if callable(steps) else steps  # type: ignore[assignment]
-        except (PatrolError, OSError) as error:
+            made = steps()
+        except (PatrolError, OSError) as error:  # there is no place for the results
             self._complain(str(error))
             return
         self.runner.run(title, made)

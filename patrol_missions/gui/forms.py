@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtGui import QIcon, QPalette
+from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -45,7 +45,7 @@ class Page(QScrollArea):
 
 
 class Card(QFrame):
-    """A framed step: an icon and a title, then whatever is added to ``column``."""
+    """A framed step: an icon and a title in ``top``, under it whatever is added to ``column``."""
 
     def __init__(self, title: str, icon: QIcon, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,12 +54,12 @@ class Card(QFrame):
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(12, 10, 12, 12)
         self.column.setSpacing(6)
-        top = QHBoxLayout()
-        top.setSpacing(8)
+        self.top = QHBoxLayout()
+        self.top.setSpacing(8)
         self._icon = QLabel()
-        top.addWidget(self._icon)
-        top.addWidget(heading(title), 1)
-        self.column.addLayout(top)
+        self.top.addWidget(self._icon)
+        self.top.addWidget(heading(title), 1)
+        self.column.addLayout(self.top)
         self.set_icon(icon)
 
     def set_icon(self, icon: QIcon) -> None:
@@ -91,7 +91,7 @@ class Banner(QFrame):
         self._icon = QLabel()
         self._text = Note()
         row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._text, 1)
+        row.addWidget(self._text, 1, Qt.AlignmentFlag.AlignVCenter)
 
     def say(self, icon: str, text: str) -> None:
         """Show a sentence with one of QGIS's icons; an empty sentence hides the banner."""
@@ -116,8 +116,10 @@ def heading(text: str) -> QLabel:
 
 
 def quiet(label: QLabel) -> QLabel:
-    """The label in the theme's colour for secondary text."""
-    label.setForegroundRole(QPalette.ColorRole.PlaceholderText)
+    """The label a little smaller: secondary by size, since themes give no reliable colour for it."""
+    font = label.font()
+    font.setPointSizeF(font.pointSizeF() * 0.9)
+    label.setFont(font)
     return label
 
 
@@ -131,11 +133,14 @@ def form() -> QFormLayout:
     return layout
 
 
-def add_row(layout: QFormLayout, label: str, field: QWidget, help_text: str) -> QLabel:
-    """A labelled field with its tooltip; the label's mnemonic goes to the field."""
+def add_row(layout: QFormLayout, label: str, field: QWidget, help_text: str, needed: bool = False) -> QLabel:
+    """A labelled field with its tooltip; the label's mnemonic goes to the field, and bold ones must be answered."""
     caption = QLabel(label)
     caption.setBuddy(field)
     caption.setToolTip(help_text)
+    font = caption.font()
+    font.setBold(needed)
+    caption.setFont(font)
     explain(field, label.replace("&", ""), help_text)
     layout.addRow(caption, field)
     return caption

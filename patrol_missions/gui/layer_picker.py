@@ -51,7 +51,12 @@ class LayerPicker(QWidget):
         self.combo.setLayer(layer)
 
     def _open(self) -> None:
-        filters = tr("Layers") + " (*.gpkg *.csv *.csv.gz *.shp *.geojson *.json *.parquet *.fgb *.xlsx *.zip);;" + tr("All files") + " (*)"
+        filters = (
+            tr("Layers")
+            + " (*.gpkg *.csv *.csv.gz *.shp *.geojson *.json *.parquet *.fgb *.xlsx *.zip);;"
+            + tr("All files")
+            + " (*)"
+        )
         path, _ = QFileDialog.getOpenFileName(self, tr("Open a layer"), QgsProject.instance().homePath(), filters)
         if path:
             self.open_file(path)

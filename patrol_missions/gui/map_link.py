@@ -56,7 +56,9 @@ class MapLink:
         if geometry.isNull():
             return
         settings = self._canvas.mapSettings()
-        to_map = QgsCoordinateTransform(layer.crs(), settings.destinationCrs(), QgsProject.instance().transformContext())
+        to_map = QgsCoordinateTransform(
+            layer.crs(), settings.destinationCrs(), QgsProject.instance().transformContext()
+        )
         try:
             extent = to_map.transformBoundingBox(geometry.boundingBox())
         except QgsCsException:  # the map's CRS does not reach there

@@ -81,7 +81,9 @@ class DataPage(Page):
         box.setLayout(layout)
         self.name = QgsFilterLineEdit()
         self.name.textChanged.connect(self._suggest_package)
-        add_row(layout, tr("&Jurisdiction"), self.name, tr("Name of the area; results are grouped under it."))
+        add_row(
+            layout, tr("&Jurisdiction"), self.name, tr("Name of the area; results are grouped under it."), needed=True
+        )
         self.package = QgsFileWidget()
         self.package.setStorageMode(QgsFileWidget.StorageMode.SaveFile)
         self.package.setFilter(tr("GeoPackage") + " (*.gpkg)")
@@ -144,7 +146,9 @@ class DataPage(Page):
         elif trained and _later(state, "check", "train"):
             self.status.say(
                 "mIconInfo",
-                tr("The data were checked since the model was trained. Train it anew, or plan with the model as it is."),
+                tr(
+                    "The data were checked since the model was trained. Train it anew, or plan with the model as it is."
+                ),
             )
         elif trained:
             self.status.say("mIconSuccess", tr("The model is trained. Next: plan missions."))

@@ -1,4 +1,4 @@
-"""The page where missions are planned and read: settings, the shift, the missions by district, and why each is there."""
+"""The page where missions are planned and read: settings, shift, missions by district, and why each is there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from qgis.PyQt.QtCore import QCoreApplication, QTimeZone, pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from patrol_missions.gui.forms import Banner, Card, Note, Page, button, explain, quiet, shrinkable, theme_icon, tool_button
+from patrol_missions.gui.forms import (
+    Banner,
+    Card,
+    Note,
+    Page,
+    button,
+    explain,
+    quiet,
+    shrinkable,
+    theme_icon,
+    tool_button,
+)
 from patrol_missions.gui.mission_list import MissionList, colours_of
 from patrol_missions.gui.missions import Mission, ShiftInstance, read_missions, shifts_of
 from patrol_missions.gui.plan_settings import PlanSettings
@@ -30,7 +41,7 @@ class PlanPage(Page):
         self._zone = QTimeZone.utc()
         self.settings = PlanSettings()
         self.plan_button = button(
-            tr("&Plan missions"), tr("Forecast the risk where that is needed, and choose missions by the published law."),
+            tr("&Plan missions"), tr("Forecast the risk where needed, and choose missions by the published law."),
             theme_icon("mActionStart"), primary=True,
         )  # fmt: skip
         self.plan_button.clicked.connect(self.plan_wanted)
@@ -48,6 +59,7 @@ class PlanPage(Page):
         self.column.addWidget(self._shift_row())
         self.column.addWidget(self.list, 1)
         self.column.addWidget(self.detail)
+        self.column.addStretch(0)  # takes the room while there is no list
 
     def _shift_row(self) -> QWidget:
         self.shift = shrinkable(QComboBox())

@@ -32,7 +32,7 @@ class WelcomePage(Page):
 
     def _engine_card(self) -> Card:
         self.engine_card = Card(tr("1  Set up the engine"), theme_icon("mActionOptions"))
-        self._engine_text = Note()
+        self._engine_text = quiet(Note())
         self.set_up_button = button(
             tr("Set up &engine"),
             tr("Makes a private Python environment for the statistics. Nothing is installed into QGIS. It can be "
@@ -49,7 +49,7 @@ class WelcomePage(Page):
         row.addWidget(self.set_up_button)
         row.addWidget(self.python_button)
         row.addStretch(1)
-        row.addWidget(self.engine_menu)
+        self.engine_card.top.addWidget(self.engine_menu)
         self.engine_card.column.addWidget(self._engine_text)
         self.engine_card.column.addLayout(row)
         return self.engine_card
@@ -86,7 +86,9 @@ class WelcomePage(Page):
     def _data_card(self) -> Card:
         card = Card(tr("3  Use my data"), theme_icon("mActionAddOgrLayer"))
         self.data_button = button(
-            tr("Use &my data"), tr("Choose an incident layer and a boundary, and check them."), theme_icon("mActionArrowRight")
+            tr("Use &my data"),
+            tr("Choose an incident layer and a boundary, and check them."),
+            theme_icon("mActionArrowRight"),
         )
         self.data_button.clicked.connect(self.use_data)
         card.column.addWidget(
@@ -105,7 +107,9 @@ class WelcomePage(Page):
         if self._ready:
             size = tr(", {size} MB").format(size=stamp.size_mb) if stamp and not engine.chosen() else ""
             self._engine_text.setText(
-                tr("The engine is ready: {python}{size}").format(python=engine.chosen() or engine.private_python, size=size)
+                tr("The engine is ready: {python}{size}").format(
+                    python=engine.chosen() or engine.private_python, size=size
+                )
             )
         elif interrupted:
             self._engine_text.setText(tr("The set-up was interrupted. It goes on where it stopped."))
@@ -114,7 +118,6 @@ class WelcomePage(Page):
                 tr("The statistics run in a Python of their own, so nothing is installed into QGIS. About {size} MB "
                    "in {folder}; removable at any time.").format(size=INSTALLED_MB, folder=engine.folder)
             )  # fmt: skip
-        quiet(self._engine_text)
         self.engine_card.set_icon(theme_icon("mIconSuccess" if self._ready else "mActionOptions"))
         self.set_up_button.setText(tr("Go on with the set-&up") if interrupted else tr("Set up &engine"))
         self.set_up_button.setVisible(not self._ready)

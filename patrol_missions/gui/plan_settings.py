@@ -20,9 +20,7 @@ class PlanSettings(QWidget):
         self._zone = QTimeZone.utc()
         main = form()
         self.missions = _whole(1, 50, default("allocatemissions", "MISSIONS_PER_DISTRICT", 3))
-        add_row(
-            main, tr("&Missions per district"), self.missions, help_of("allocatemissions", "MISSIONS_PER_DISTRICT")
-        )
+        add_row(main, tr("&Missions per district"), self.missions, help_of("allocatemissions", "MISSIONS_PER_DISTRICT"))
         self.harm_kept = QSlider(Qt.Orientation.Horizontal)
         self.harm_kept.setRange(50, 100)
         self.harm_kept.setPageStep(5)

@@ -46,7 +46,9 @@ def readiness(state: ProjectState, form: PlanForm, engine_problem: str) -> Readi
     if stale:
         return Readiness(True, True, "mIconWarning", stale)
     if state.layer("forecast") is None:
-        return Readiness(True, True, "mIconInfo", tr("The model is ready. Plan missions forecasts the risk and chooses them."))
+        return Readiness(
+            True, True, "mIconInfo", tr("The model is ready. Plan missions forecasts the risk and chooses them.")
+        )
     if state.layer("missions") is None:
         return Readiness(True, False, "mIconInfo", tr("The forecast is ready. Plan missions chooses among its cells."))
     return Readiness(True, False, "", "")

@@ -15,6 +15,7 @@ from patrol_missions.gui import settings
 from patrol_missions.gui.forms import PROVIDER
 from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
+from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "incidents", "truth")
 """Outputs of the sample city; the project knows each as ``sample_<name>``."""
@@ -165,17 +166,21 @@ def sample_step(state: ProjectState) -> Step:
 
 
 def engine_step(action: int, python: str = "") -> Step:
-    """Create, adopt, check or remove the engine's Python environment."""
+    """Create, adopt, check or remove the engine's Python environment; ``action`` is one of the algorithm's."""
+    titles = {
+        SetupEngineAlgorithm.CREATE: tr("Set up the engine"),
+        SetupEngineAlgorithm.USE: tr("Use another Python"),
+        SetupEngineAlgorithm.CHECK: tr("Check the engine"),
+        SetupEngineAlgorithm.REMOVE: tr("Remove the engine"),
+    }
 
     def engine() -> dict[str, Any]:
         return {"ACTION": action, "PYTHON": python or None}
 
-    return _step("engine", "setupengine", tr("Set up the engine"), engine, {}, 1)
+    return _step("engine", "setupengine", titles[action], engine, {}, 1)
 
 
-def _step(
-    key: str, algorithm: str, title: str, parameters: Any, roles: dict[str, str], weight: float
-) -> Step:
+def _step(key: str, algorithm: str, title: str, parameters: Any, roles: dict[str, str], weight: float) -> Step:
     return Step(key, f"{PROVIDER}:{algorithm}", title, parameters, roles, weight)
 
 

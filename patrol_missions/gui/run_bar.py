@@ -35,7 +35,9 @@ class RunBar(QFrame):
         self.log.setMinimumHeight(90)
         self.log.setMaximumHeight(220)
         self.log.setVisible(False)
-        explain(self.log, tr("Log"), tr("What the steps have said. QGIS's log panel has it too, under Patrol Missions."))
+        explain(
+            self.log, tr("Log"), tr("What the steps have said. QGIS's log panel has it too, under Patrol Missions.")
+        )
         self.log_button.toggled.connect(self.log.setVisible)
 
         row = QHBoxLayout()

@@ -34,7 +34,9 @@ def sample_made(state: ProjectState) -> DataForm:
     """What the data page is told once the layers are there: the same guesses that a user would start from."""
     incidents, districts = state.layer("sample_incidents"), state.layer("sample_districts")
     boundary, places = state.layer("sample_boundary"), state.layer("sample_places")
-    fields = guess_fields(incidents.fields().names(), ("category", "id", "reported", "end", "start")) if incidents else {}
+    fields = (
+        guess_fields(incidents.fields().names(), ("category", "id", "reported", "end", "start")) if incidents else {}
+    )
     return replace(
         state.data,
         incidents=incidents.id() if incidents else "",

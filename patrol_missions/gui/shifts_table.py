@@ -6,7 +6,15 @@ import re
 from collections.abc import Sequence
 
 from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
-from qgis.PyQt.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from patrol_missions.gui.forms import explain, theme_icon, tool_button
 
@@ -114,7 +122,8 @@ class ShiftsTable(QWidget):
     def _fit(self) -> None:
         """As high as its rows, so that the page scrolls and not the table."""
         rows = sum(self.table.rowHeight(r) for r in range(self.table.rowCount()))
-        self.table.setFixedHeight(min(rows, 240) + self.table.horizontalHeader().sizeHint().height() + 6)
+        frame = 2 * self.table.frameWidth()
+        self.table.setFixedHeight(min(rows, 240) + self.table.horizontalHeader().sizeHint().height() + frame)
 
 
 def tr(text: str) -> str:

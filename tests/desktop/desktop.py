@@ -61,6 +61,7 @@ def play(scenario: str, folder: Path, stage: Path, seconds: float, theme: str = 
         "XDG_RUNTIME_DIR": str(home / "run"),
         "QGIS_PLUGINPATH": str(stage),
         "QT_QPA_PLATFORM": "xcb",
+        "PYQGIS_STARTUP": str(HERE / "startup.py"),
         "PATROL_DESKTOP_OUT": str(folder),
         "PATROL_DESKTOP_SCENARIO": str(HERE / "scenarios" / f"{scenario}.py"),
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sys
+
 import time
 import traceback
 from collections.abc import Callable
@@ -91,26 +91,28 @@ class Desk:
 def _run() -> None:
     desk = Desk()
     QgsApplication.messageLog().messageReceived.connect(lambda text, tag, level: desk.log.append(f"[{tag}] {text}"))
-    sys.excepthook = lambda *error: desk.tracebacks.append("".join(traceback.format_exception(*error)))
     results = []
     try:
         spec = importlib.util.spec_from_file_location("scenario", os.environ["PATROL_DESKTOP_SCENARIO"])
         scenario = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(scenario)
         steps = [(name, value) for name, value in vars(scenario).items() if name.startswith("step_")]
-    except Exception:
+    except Exception:  # noqa: BLE001 - it goes into the report
         steps, results = [], [{"step": "load", "error": traceback.format_exc(), "seconds": 0.0}]
     for name, step in steps:
         began = time.monotonic()
         error = ""
         try:
             step(desk)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it goes into the report
             error = traceback.format_exc()
             desk.grab(f"failed_{name}")
         results.append({"step": name, "error": error, "seconds": round(time.monotonic() - began, 2)})
         if error:
             break
+    early = OUT / "exceptions.txt"
+    if early.is_file():
+        desk.tracebacks.insert(0, early.read_text(encoding="utf-8"))
     answer = {"steps": results, "notes": desk.notes, "log": desk.log, "tracebacks": desk.tracebacks}
     (OUT / "results.json").write_text(json.dumps(answer, indent=1), encoding="utf-8")
     QgsProject.instance().setDirty(False)
