@@ -35,6 +35,9 @@ OUTSIDE = {
     "": set(),
 }
 ENGINE_FLOORS = ("data", "forecast", "missions", "tactics", "reports")  # a floor never imports one after it
+# Modules named so are jobs: they stand above all floors, though in the folder of one, and nobody below uses them.
+JOB = "_job"
+ABOVE = {"tracking", "jobs", "worker"}
 
 
 def part(name: str) -> str:
@@ -66,19 +69,31 @@ def crossings(modules: dict[str, Module]) -> list[str]:
 
 
 def upward(modules: dict[str, Module]) -> list[str]:
-    """Imports from a floor of the engine to one above it, to the worker's own modules, or into or out of tracking."""
+    """Imports from a floor of the engine to one above it, to jobs or the worker, or into or out of tracking."""
     found = []
     for module in modules.values():
-        here = [*module.name.split("."), "", ""][2] if part(module.name) == "engine" else None
-        for imported in {i.name for i in module.imports if part(i.name) == "engine"}:
-            there = [*imported.split("."), "", ""][2]
-            if here in ENGINE_FLOORS:
-                up = there in ENGINE_FLOORS and ENGINE_FLOORS.index(there) > ENGINE_FLOORS.index(here)
-                if up or there in {"tracking", "jobs", "worker"}:
-                    found.append(f"{module.name} imports {imported}")
-            elif here == "tracking" and there in ENGINE_FLOORS:
-                found.append(f"{module.name} imports {imported}")
-    return sorted(found)
+        here = floor(module.name)
+        if here in ENGINE_FLOORS or here == "tracking":
+            seen = {i.name for i in module.imports if part(i.name) == "engine"}
+            found += [f"{module.name} imports {name}" for name in sorted(seen) if not stands_on(here, floor(name))]
+    return found
+
+
+def floor(name: str) -> str:
+    """The floor of the engine that a module is on: ``data`` ..., ``jobs`` for a job, "" outside the engine."""
+    parts = [*name.split("."), "", ""]
+    if parts[1] != "engine":
+        return ""
+    return "jobs" if name.endswith(JOB) else parts[2]
+
+
+def stands_on(upper: str, lower: str) -> bool:
+    """Whether a module on one floor of the engine may import one on another."""
+    if upper == "tracking":
+        return lower not in ENGINE_FLOORS
+    return lower not in ABOVE and (
+        lower not in ENGINE_FLOORS or ENGINE_FLOORS.index(lower) <= ENGINE_FLOORS.index(upper)
+    )
 
 
 def circles(modules: dict[str, Module]) -> list[list[str]]:
@@ -151,6 +166,8 @@ def test_the_design_s_parts_are_there(modules):
         ("engine/data/a.py", "from patrol_missions.engine.reports import b", upward),
         ("engine/forecast/a.py", "from patrol_missions.engine.missions import b", upward),
         ("engine/data/a.py", "from patrol_missions.engine import tracking", upward),
+        ("engine/data/a.py", "from patrol_missions.engine.data import check_job", upward),
+        ("engine/tracking/a.py", "from patrol_missions.engine.data import b", upward),
         ("engine/data/a.py", "from patrol_missions.engine.worker import main", upward),
         ("engine/data/a.py", "import patrol_missions.engine.data.b", circles),
         ("engine/data/a.py", "def f():\n    from patrol_missions.engine.data.b import x", circles),
@@ -160,6 +177,7 @@ def test_the_rules_find_what_they_forbid(tmp_path, name, code, rule):
     files = {
         name: code,
         "engine/data/b.py": "from patrol_missions.engine.data import a",
+        "engine/data/check_job.py": "",
         "engine/tracking/__init__.py": "",
     }
     for file, text in files.items():
@@ -176,6 +194,8 @@ def test_the_rules_allow_what_the_design_allows(tmp_path):
         "gui/dock.py": "import numpy, json\nfrom patrol_missions.bridge import b",
         "bridge/b.py": "from qgis.core import Qgis\nfrom patrol_missions.core import c",
         "core/c.py": "import numpy",
+        "engine/data/check_job.py": "from patrol_missions.engine.reports import r",
+        "engine/jobs.py": "def f():\n    from patrol_missions.engine.data import check_job",
         "engine/reports/r.py": "from patrol_missions.engine.data import d",
         "engine/data/d.py": "import pandas\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import qgis.core",
     }
