@@ -4,22 +4,53 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
+    QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
 )
 
+from patrol_missions.bridge.batches import As
+from patrol_missions.bridge.layers import read_table
+from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.grid import parse_cell_id
+from patrol_missions.core.jobs import Job
+from patrol_missions.core.names import EXPECTED, slug
+from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, cell_layer
+from patrol_missions.processing_algorithms.layer_styles import style_missions
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 AS_IN_FORECAST = "As in the forecast"
 """The choice that keeps the forecast's own harm (stored in models and scripts)."""
+
+_KINDS = {
+    "district": As.LABEL,
+    "shift": As.LABEL,
+    "shift_date": As.TIME,
+    "start": As.TIME,
+    "end": As.TIME,
+    "exposure_hours": As.NUMBER,
+    "harm": As.NUMBER,
+    "rank": As.NUMBER,
+    "percentile": As.NUMBER,
+    "top_category": As.LABEL,
+    "peak_start": As.TIME,
+    "peak_end": As.TIME,
+    "reasons": As.LABEL,
+    "time_zone": As.LABEL,
+}
+"""Fields of a forecast layer, and what they become; beside them, every field of expected incidents is a number."""
 
 
 class AllocateMissionsAlgorithm(PatrolAlgorithm):
@@ -77,6 +108,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         )
         self._add_numbers()
         self._add_weights()
+        self._add_clock()
         self.add(
             QgsProcessingParameterFeatureSink(
                 self.OUTPUT, self.tr("Missions"), QgsProcessing.SourceType.TypeVectorPolygon
@@ -134,8 +166,86 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         )
         self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)
 
+    def _add_clock(self) -> None:
+        self.add(
+            QgsProcessingParameterString(self.TIME_ZONE, self.tr("Time zone"), None, False, True),
+            self.tr("IANA name of the zone that patrol windows are told in. Left blank, it is the forecast's."),
+            advanced=True,
+        )
+
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and tables that cannot work."""
         shared.weight_rows(parameters.get(self.WEIGHTS))
         shared.quota_rows(parameters.get(self.QUOTAS))
         return checks.forecast_problem(self.source(parameters, self.FORECAST, context))
+
+    def prepare(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Take hold of the layer."""
+        self._forecast = LayerSource.from_parameter(self, parameters, self.FORECAST, context)
+        self._size_m = checks.cell_size_m(self.source(parameters, self.FORECAST, context))
+        self.styled(self.OUTPUT, style_missions)
+
+    def process(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Read, draw, write."""
+        feedback.setProgressText(self.tr("Reading the forecast"))
+        forecast = self._read(feedback)
+        chosen = self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)
+        zone = self.parameterAsString(parameters, self.TIME_ZONE, context).strip()
+        job = Job(
+            "allocate_missions",
+            {
+                "missions_per_district": self.parameterAsInt(parameters, self.MISSIONS_PER_DISTRICT, context),
+                "quotas": shared.quota_rows(parameters.get(self.QUOTAS)),
+                "harm_kept": self.parameterAsDouble(parameters, self.HARM_KEPT, context) / 100.0,
+                "ceiling": None,
+                "dose_minutes": self.parameterAsDouble(parameters, self.DOSE_MINUTES, context),
+                "seed": self.parameterAsInt(parameters, self.SEED, context),
+                "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
+                "weights_preset": shared.PRESETS.get(chosen),
+                "labels": category_labels(forecast),
+                "time_zone": zone or next(iter(forecast.labels.get("time_zone", ())), "UTC"),
+            },
+            {"forecast": forecast},
+        )
+        result = self.run_job(job, feedback, span=(0.4, 0.8))
+        feedback.setProgressText(self.tr("Writing the missions"))
+        missions = result.tables["missions"]
+        content = cell_layer(missions, self._size_m, self._forecast.crs)
+        output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.8, 0.95))
+        allocation = result.tables["allocation"]
+        content = LayerContent(allocation, list(allocation.columns))
+        summary = self.write_layer(parameters, self.SUMMARY, context, content, PartialFeedback(feedback, 0.95, 1.0))
+        return {self.OUTPUT: output, self.SUMMARY: summary, self.MISSIONS: len(missions)}
+
+    def _read(self, feedback: QgsProcessingFeedback) -> Table:
+        names = self._forecast.fields.names()
+        columns = {name: (name, kind) for name, kind in _KINDS.items() if name in names}
+        columns.update({name: (name, As.NUMBER) for name in names if name.startswith(EXPECTED)})
+        table = read_table(
+            self._forecast, {"cell_id": ("cell_id", As.LABEL), **columns}, PartialFeedback(feedback, 0.0, 0.4)
+        )
+        cells = np.array([parse_cell_id(name) for name in table.labels["cell_id"]], dtype=np.int64).reshape(-1, 2)
+        place = table["cell_id"]
+        if (place < 0).any():
+            raise InputError(
+                self.tr("Layer “{layer}” has rows without a cell id.").format(layer=self._forecast.name),
+                self.tr("Choose a layer made by Forecast risk."),
+            )
+        kept = {name: table[name] for name in columns}
+        return Table({"col": cells[place, 0], "row": cells[place, 1], **kept}, table.labels)
+
+
+def category_labels(forecast: Table) -> dict[str, str]:
+    """Category as people call it, per field of expected incidents, where the forecast's top categories tell."""
+    labels: dict[str, str] = {}
+    doubtful = set()
+    for category in forecast.labels.get("top_category", ()):
+        field = EXPECTED + slug(category)
+        if field in labels or field not in forecast:
+            doubtful.add(field)
+        labels[field] = category
+    return {field: category for field, category in labels.items() if field not in doubtful}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from qgis.core import (
+    QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -17,18 +19,48 @@ from qgis.core import (
     QgsProcessingOutputDefinition,
     QgsProcessingParameterDefinition,
     QgsVectorLayer,
+    QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.bridge import environment, worker_process
+from patrol_missions.bridge.features import fields_of, write_rows
 from patrol_missions.core.errors import Canceled, InputError, PatrolError
 from patrol_missions.core.jobs import Job, JobResult
+from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms import squares
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 from patrol_missions.processing_algorithms.styling import LayerStyler, keep_alive
 
 RESOURCES = Path(__file__).resolve().parent.parent / "resources"
 DOCUMENTATION = "https://github.com/patrolmissions/patrol-missions/blob/main/docs/algorithms.md"
+
+
+@dataclass(frozen=True)
+class LayerContent:
+    """What is written to a layer.
+
+    :param table: the rows
+    :param columns: those of its columns that become fields, in order
+    :param geometry_type: a table without geometry unless given
+    :param crs: of the shapes
+    :param shapes: well-known binary per row
+    """
+
+    table: Table
+    columns: Sequence[str]
+    geometry_type: QgsWkbTypes.Type = QgsWkbTypes.Type.NoGeometry
+    crs: QgsCoordinateReferenceSystem = field(default_factory=QgsCoordinateReferenceSystem)
+    shapes: Sequence[bytes | None] | None = None
+
+
+def cell_layer(table: Table, size_m: float, crs: QgsCoordinateReferenceSystem) -> LayerContent:
+    """Rows that have ``col`` and ``row``, as squares with a ``cell_id`` in their place."""
+    named = squares.named_cells(table)
+    columns = [name for name in named.columns if name not in ("col", "row")]
+    shapes = squares.squares(table["col"], table["row"], size_m)
+    return LayerContent(named, columns, QgsWkbTypes.Type.Polygon, crs, shapes)
 
 
 class PatrolAlgorithm(QgsProcessingAlgorithm):
@@ -250,6 +282,28 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
             for path in partial.values():
                 path.unlink(missing_ok=True)
         return result
+
+    def write_layer(
+        self,
+        parameters: dict[str, Any],
+        name: str,
+        context: QgsProcessingContext,
+        content: LayerContent,
+        feedback: PartialFeedback,
+    ) -> str:
+        """Write a table to the layer of an output, and have it styled; gives its destination.
+
+        The destination is empty for an optional output that was not asked for.
+        """
+        fields = fields_of(content.table, content.columns)
+        sink, destination = self.parameterAsSink(parameters, name, context, fields, content.geometry_type, content.crs)
+        if sink is None:
+            if self.parameterDefinition(name).flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
+                return ""
+            raise InputError(self.invalidSinkError(parameters, name))
+        write_rows(content.table, content.columns, sink, feedback, content.shapes)
+        self.load_styled(destination, name, context)
+        return destination
 
     def styled(self, name: str, apply: Callable[[QgsVectorLayer], None]) -> None:
         """Have ``apply`` called with an output's layer when it is loaded; call in :meth:`prepare` (main thread)."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeatureSource,
+    QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsProcessingParameterBoolean,
@@ -23,12 +25,33 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from patrol_missions.processing_algorithms import checks
+from patrol_missions.bridge.batches import As
+from patrol_missions.bridge.layers import CoordinateFields, read_points
+from patrol_missions.bridge.places import read_grid
+from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.jobs import Job, JobResult
+from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms import category_map, checks, squares
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
+from patrol_missions.processing_algorithms.layer_styles import style_incidents
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 TIMES_ARE = {"Local time": "local", "UTC": "utc"}
 """What the user chooses (stored in models and scripts), and what the engine calls it."""
+CLEAN_FIELDS = (
+    "event_id",
+    "category",
+    "category_raw",
+    "start",
+    "end",
+    "reported",
+    "start_local",
+    "time_known",
+    "cell_id",
+    "district",
+)
 _TIME_TYPES = (QVariant.String, QVariant.Date, QVariant.DateTime)
 
 
@@ -281,3 +304,101 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
         if not self.parameterAsCrs(parameters, self.COORDINATES_CRS, context).isValid():
             return self.tr("Choose what the coordinates of layer “{layer}” are in.").format(layer=layer)
         return ""
+
+    def prepare(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Take hold of the layers."""
+        self._grid = LayerSource.from_parameter(self, parameters, self.GRID, context)
+        self._incidents = LayerSource.from_parameter(self, parameters, self.INCIDENTS, context)
+        self.styled(self.OUTPUT, style_incidents)
+
+    def process(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Read, check, write."""
+        cells, size_m = read_grid(self._grid, PartialFeedback(feedback, 0.0, 0.02))
+        feedback.setProgressText(self.tr("Reading the incidents"))
+        raw = self._read(parameters, context, feedback)
+        mapping = self.parameterAsFile(parameters, self.CATEGORY_MAP, context)
+        job = Job(
+            "check_incidents",
+            {
+                "cell_size_m": size_m,
+                "time_zone": self.parameterAsString(parameters, self.TIME_ZONE, context).strip(),
+                "times_are": TIMES_ARE[self.parameterAsEnumString(parameters, self.TIMES_ARE, context)],
+                "layer_name": self._incidents.name,
+                "category_map": category_map.read(Path(mapping)) if mapping else [],
+                "minimum_geocoding_rate": self.parameterAsDouble(parameters, self.MINIMUM_GEOCODING_RATE, context),
+            },
+            {"incidents_raw": raw, "cells": cells},
+        )
+        report = self.parameterAsFileOutput(parameters, self.REPORT, context)
+        result = self.run_job(job, feedback, {"report": report}, (0.3, 0.7))
+        answer = {self.REPORT: report, **self._write(parameters, context, result, feedback)}
+        verdict, sentence = result.values["verdict"], result.values["sentence"]
+        if verdict == "stop" and self.parameterAsBoolean(parameters, self.STOP_ON_BAD_DATA, context):
+            raise InputError(
+                sentence, self.tr("See the data quality report: {file}").format(file=report) if report else ""
+            )
+        (feedback.pushInfo if verdict == "ok" else feedback.pushWarning)(sentence)
+        return {
+            **answer,
+            self.VERDICT: verdict,
+            self.SENTENCE: sentence,
+            self.ROWS_READ: result.values["rows_read"],
+            self.ROWS_KEPT: result.values["rows_kept"],
+        }
+
+    def _read(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Table:
+        wanted = (
+            ("category", self.CATEGORY_FIELD, As.LABEL),
+            ("start", self.START_FIELD, As.TIME),
+            ("end", self.END_FIELD, As.TIME),
+            ("reported", self.REPORTED_FIELD, As.TIME),
+            ("event_id", self.ID_FIELD, As.ID),
+        )
+        chosen = ((name, self.parameterAsString(parameters, key, context), kind) for name, key, kind in wanted)
+        columns = {name: (field, kind) for name, field, kind in chosen if field}
+        coordinates = None
+        if not self._incidents.is_spatial:
+            coordinates = CoordinateFields(
+                self.parameterAsString(parameters, self.X_FIELD, context),
+                self.parameterAsString(parameters, self.Y_FIELD, context),
+                self.parameterAsCrs(parameters, self.COORDINATES_CRS, context),
+            )
+        return read_points(
+            self._incidents,
+            columns,
+            self._grid.crs,
+            context.transformContext(),
+            PartialFeedback(feedback, 0.02, 0.3),
+            coordinates,
+        )
+
+    def _write(
+        self,
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
+        result: JobResult,
+        feedback: QgsProcessingFeedback,
+    ) -> dict[str, Any]:
+        feedback.setProgressText(self.tr("Writing the clean incidents"))
+        clean = result.tables["incidents"]
+        shapes = squares.points(clean["x"], clean["y"])
+        content = LayerContent(squares.named_cells(clean), CLEAN_FIELDS, QgsWkbTypes.Type.Point, self._grid.crs, shapes)
+        output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.7, 0.99))
+        found = result.tables["findings"]
+        findings = self.write_layer(
+            parameters,
+            self.FINDINGS,
+            context,
+            LayerContent(found, list(found.columns)),
+            PartialFeedback(feedback, 0.99, 1.0),
+        )
+        mapping = self.parameterAsFileOutput(parameters, self.MAP_OUTPUT, context)
+        if mapping:
+            category_map.write(Path(mapping), result.tables["category_map"])
+        return {self.OUTPUT: output, self.FINDINGS: findings, self.MAP_OUTPUT: mapping}

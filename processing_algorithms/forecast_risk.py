@@ -8,6 +8,7 @@ from typing import Any
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
+    QgsProcessingFeedback,
     QgsProcessingOutputString,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterFeatureSink,
@@ -17,9 +18,12 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from patrol_missions.processing_algorithms import checks
+from patrol_missions.core.jobs import Job
+from patrol_missions.processing_algorithms import checks, history
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+from patrol_missions.processing_algorithms.base import PatrolAlgorithm, cell_layer
+from patrol_missions.processing_algorithms.layer_styles import style_forecast
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 
 class ForecastRiskAlgorithm(PatrolAlgorithm):
@@ -139,3 +143,37 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
                 context.transformContext(),
             )
         )
+
+    def prepare(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Take hold of the layers."""
+        self._sources = history.Sources.of(self, parameters, context)
+        self.styled(self.OUTPUT, style_forecast)
+
+    def process(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Read, forecast, write."""
+        feedback.setProgressText(self.tr("Reading the incidents"))
+        read = history.read(self._sources, feedback, 0.2)
+        job = Job(
+            "forecast_risk",
+            {
+                "model": self.parameterAsFile(parameters, self.MODEL, context),
+                "cell_size_m": read.cell_size_m,
+                "shift_count": self.parameterAsInt(parameters, self.SHIFT_COUNT, context),
+                "start": shared.iso_utc(self.parameterAsDateTime(parameters, self.START, context)),
+                "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
+                "weights_preset": shared.PRESETS[self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)],
+                "indicators": read.indicators,
+            },
+            read.tables,
+        )
+        result = self.run_job(job, feedback, span=(0.2, 0.6))
+        feedback.setProgressText(self.tr("Writing the forecast"))
+        table = result.tables["forecast"]
+        table = table.with_text("time_zone", [result.values["time_zone"]] * len(table))
+        content = cell_layer(table, read.cell_size_m, read.crs)
+        output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.6, 1.0))
+        return {self.OUTPUT: output, self.FIRST_START: result.values["start"]}

@@ -21,6 +21,7 @@ from qgis.core import (
     QgsRendererRange,
     QgsRuleBasedLabeling,
     QgsSimpleFillSymbolLayer,
+    QgsSingleSymbolRenderer,
     QgsSymbolLayer,
     QgsTextBufferSettings,
     QgsTextFormat,
@@ -69,6 +70,13 @@ def style_forecast(layer: QgsVectorLayer) -> None:
     layer.setRenderer(QgsGraduatedSymbolRenderer(_first_shift_only(layer, "percentile"), ranges))
     layer.setOpacity(_RISK_OPACITY)
     _play(layer)
+    layer.triggerRepaint()
+
+
+def style_incidents(layer: QgsVectorLayer) -> None:
+    """Small quiet points: there are many, and what matters comes after them."""
+    look = {"name": "circle", "size": "1.2", "color": "93,107,128,110", "outline_style": "no"}
+    layer.setRenderer(QgsSingleSymbolRenderer(QgsMarkerSymbol.createSimple(look)))
     layer.triggerRepaint()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingProvider
+from qgis.core import QgsApplication, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.processing_algorithms.allocate_missions import AllocateMissionsAlgorithm
@@ -10,9 +10,12 @@ from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorith
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
+from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
+from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 from patrol_missions.processing_algorithms.train_model import TrainModelAlgorithm
 
 ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
+    SetupEngineAlgorithm,
     BuildGridAlgorithm,
     CheckIncidentsAlgorithm,
     TrainModelAlgorithm,
@@ -40,7 +43,22 @@ class PatrolMissionsProvider(QgsProcessingProvider):
         """The icon."""
         return QIcon(self.svgIconPath())
 
+    def load(self) -> bool:
+        """Load, and listen for the moment when QGIS has registered the provider."""
+        QgsApplication.processingRegistry().providerAdded.connect(self._complete)
+        return super().load()
+
+    def unload(self) -> None:
+        """Stop listening."""
+        QgsApplication.processingRegistry().providerAdded.disconnect(self._complete)
+
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
-        """Add every algorithm."""
+        """Add every algorithm, and the models once their steps can be found in the registry."""
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
+        if QgsApplication.processingRegistry().providerById(self.id()) is not None:
+            self.addAlgorithm(NightlyPlanAlgorithm())
+
+    def _complete(self, provider: str) -> None:
+        if provider == self.id():
+            self.refreshAlgorithms()

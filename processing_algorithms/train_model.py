@@ -7,6 +7,7 @@ from typing import Any
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
+    QgsProcessingFeedback,
     QgsProcessingOutputString,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterFeatureSink,
@@ -17,9 +18,11 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from patrol_missions.processing_algorithms import checks
+from patrol_missions.core.jobs import Job
+from patrol_missions.processing_algorithms import checks, history
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import PatrolAlgorithm
+from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 
 class TrainModelAlgorithm(PatrolAlgorithm):
@@ -164,3 +167,43 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.source(parameters, self.INCIDENTS, context),
             context.transformContext(),
         )
+
+    def prepare(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Take hold of the layers."""
+        self._sources = history.Sources.of(self, parameters, context)
+
+    def process(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Read, train, deliver."""
+        feedback.setProgressText(self.tr("Reading the incidents"))
+        read = history.read(self._sources, feedback, 0.1)
+        job = Job(
+            "train_model",
+            {
+                "cell_size_m": read.cell_size_m,
+                "time_zone": self.parameterAsString(parameters, self.TIME_ZONE, context).strip(),
+                "shifts": shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS)),
+                "categories": None,
+                "as_of": shared.iso_utc(self.parameterAsDateTime(parameters, self.AS_OF, context)),
+                "seed": self.parameterAsInt(parameters, self.SEED, context),
+                "threads": self.parameterAsInt(parameters, self.THREADS, context),
+                "jurisdiction": self._sources.grid.name,
+                "indicators": read.indicators,
+            },
+            read.tables,
+        )
+        model = self.parameterAsFileOutput(parameters, self.MODEL, context)
+        card = self.parameterAsFileOutput(parameters, self.CARD, context)
+        result = self.run_job(job, feedback, {"model": model, "card": card}, (0.1, 0.99))
+        found = result.tables["scores"]
+        content = LayerContent(found, list(found.columns))
+        scores = self.write_layer(parameters, self.SCORES, context, content, PartialFeedback(feedback, 0.99, 1.0))
+        return {
+            self.MODEL: model,
+            self.CARD: card,
+            self.SCORES: scores,
+            self.CATEGORIES: ", ".join(result.values["categories"]),
+        }

@@ -1,0 +1,97 @@
+"""What training and forecasting read alike: the grid, the clean incidents, and indicator layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProviderRegistry,
+    QgsVectorLayer,
+)
+
+from patrol_missions.bridge.batches import As
+from patrol_missions.bridge.layers import read_points
+from patrol_missions.bridge.places import read_grid, read_indicator
+from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms.progress import PartialFeedback
+
+_COLUMNS = {
+    "category": ("category", As.LABEL),
+    "start": ("start", As.TIME),
+    "end": ("end", As.TIME),
+    "reported": ("reported", As.TIME),
+    "time_known": ("time_known", As.FLAG),
+}
+_SPACING = 0.5  # of a cell's side, between the points that stand for an indicator's lines and areas
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Layers, taken hold of in the main thread."""
+
+    grid: LayerSource
+    incidents: LayerSource
+    indicators: tuple[tuple[str, LayerSource], ...]
+    transforms: QgsCoordinateTransformContext
+
+    @classmethod
+    def of(
+        cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+    ) -> Sources:
+        """The layers of the parameters GRID, INCIDENTS and INDICATORS."""
+        layers = algorithm.parameterAsLayerList(parameters, "INDICATORS", context)
+        return cls(
+            LayerSource.from_parameter(algorithm, parameters, "GRID", context),
+            LayerSource.from_parameter(algorithm, parameters, "INCIDENTS", context),
+            tuple((name_of(layer), LayerSource.from_layer(layer)) for layer in layers),
+            context.transformContext(),
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """What was read, as the engine takes it."""
+
+    tables: dict[str, Table]
+    indicators: Sequence[dict[str, str]]
+    cell_size_m: float
+    crs: QgsCoordinateReferenceSystem
+
+
+def name_of(layer: QgsVectorLayer) -> str:
+    """What an indicator is called: as its table or file, so that a model finds a project's layers by their paths, too.
+
+    Filtered layers and layers without a file are called as in the project.
+    """
+    source = layer.dataProvider().dataSourceUri()
+    parts = QgsProviderRegistry.instance().decodeUri(layer.providerType(), source)
+    if layer.subsetString() or layer.providerType() == "memory":
+        return layer.name()
+    return parts.get("layerName") or parts.get("table") or Path(parts.get("path") or "").stem or layer.name()
+
+
+def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> History:
+    """Read all layers, on the progress bar from 0 to ``end``."""
+    cells, size_m = read_grid(sources.grid, PartialFeedback(feedback, 0.0, 0.1 * end))
+    crs = sources.grid.crs
+    last = 0.6 * end if sources.indicators else end
+    incidents = read_points(
+        sources.incidents, _COLUMNS, crs, sources.transforms, PartialFeedback(feedback, 0.1 * end, last)
+    )
+    tables = {"cells": cells, "incidents": incidents}
+    names = []
+    for number, (name, source) in enumerate(sources.indicators):
+        table = f"indicator_{number}"
+        step = PartialFeedback(feedback, last, end)
+        tables[table] = read_indicator(source, crs, sources.transforms, _SPACING * size_m, step)
+        names.append({"name": name, "table": table})
+    return History(tables, names, size_m, crs)
