@@ -1,0 +1,195 @@
+"""Judging models and baselines on weeks they have not seen, each week forecast with what was known as it began.
+
+Every forecast, the model's and the baselines' alike, is calibrated before each week on the weeks of the backtest before it,
+so that what is judged is what would have been in use, and no forecast wins merely by a better level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from patrol_missions.engine.forecast import baselines, calibration
+from patrol_missions.engine.forecast.baselines import Baseline
+from patrol_missions.engine.forecast.calibration import Calibration, Tally
+from patrol_missions.engine.forecast.features import Features
+from patrol_missions.engine.forecast.model import Trees
+from patrol_missions.engine.forecast.panel import Labels
+
+AREA_SHARES = (0.01, 0.05)
+"""Shares of the cells, per shift, on which hit rates are reported."""
+
+MODEL = "LightGBM"
+_DRAWS = 2000
+_CHUNK_ROWS = 32_768
+
+
+@dataclass(eq=False)
+class Judged:
+    """How one forecast of one category did.
+
+    :param tally: what was expected and what happened, before calibration
+    :param hits: incidents in the cells with the highest expectation, shape (weeks, area shares)
+    :param deviance: Poisson deviance per week after running calibration, shape (weeks,); filled by :func:`finish`
+    """
+
+    tally: Tally
+    hits: np.ndarray
+    deviance: np.ndarray
+
+
+@dataclass(eq=False)
+class CategoryBacktest:
+    """All forecasts of one category, by code (``B0`` ... and :data:`MODEL`)."""
+
+    methods: dict[str, Judged] = field(default_factory=dict)
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Incidents per week."""
+        return next(iter(self.methods.values())).tally.observed
+
+    def explained(self, code: str) -> float:
+        """Share of the uniform baseline's deviance that a forecast explains."""
+        nothing = self.methods["B0"].deviance.sum()
+        return float(1.0 - self.methods[code].deviance.sum() / nothing) if nothing > 0 else 0.0
+
+    def best_baseline(self) -> str:
+        """Code of the baseline with the lowest deviance."""
+        return min((code for code in self.methods if code != MODEL), key=lambda code: self.methods[code].deviance.sum())
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much more deviance than a baseline the model explains, with a 95 % interval.
+
+    :param relative: difference over what the baseline explains (0.05 = 5 % more)
+    """
+
+    baseline: str
+    relative: float
+    low: float
+    high: float
+
+    @property
+    def certain(self) -> bool:
+        """True when the whole interval lies above zero."""
+        return self.low > 0
+
+
+class Backtest:
+    """Collects weeks for all categories.
+
+    :param settings: for each category the baselines by code
+    :param trees: for each category its model, or ``None``
+    """
+
+    def __init__(
+        self, weeks: int, shifts: int, settings: Sequence[dict[str, Baseline]], trees: Sequence[Trees | None], threads: int
+    ) -> None:
+        self.settings, self.trees, self.threads = settings, trees, threads
+        self.categories = [CategoryBacktest() for _ in settings]
+        self.constant = np.zeros((len(settings), weeks))
+        for category, chosen in enumerate(settings):
+            codes = [*chosen, MODEL] if trees[category] else list(chosen)
+            for code in codes:
+                judged = Judged(Tally.empty(weeks, shifts), np.zeros((weeks, len(AREA_SHARES))), np.zeros(weeks))
+                self.categories[category].methods[code] = judged
+
+    def week(self, number: int, features: Features, labels: Sequence[Labels], first: int, last: int) -> None:
+        """Forecast and judge one week; ``features`` are as known at its begin, for panel rows ``first`` to ``last``."""
+        cells = features.history.panel.cells
+        for category, chosen in enumerate(self.settings):
+            instance, cell, count = labels[category].between(first, last)
+            happened = (instance - first, cell, count)
+            self.constant[category, number] = 2 * float(np.sum(count * np.log(np.maximum(count, 1e-12))) - count.sum())
+            shares = baselines.shares(features.history, category, list(chosen.values()))
+            log_totals = np.log(np.maximum(features.totals[category], 1e-12))
+            for code, share in zip(chosen, shares):
+                log = np.log(np.maximum(share, 1e-12))[None, :] + log_totals[:, None]
+                self._judge(category, code, number, features, log, happened, log[:1])
+            trees = self.trees[category]
+            if trees is not None:
+                log = log_expected(trees, features, category, np.arange(len(cells)), self.threads)
+                self._judge(category, MODEL, number, features, log, happened, log)
+
+    def _judge(
+        self,
+        category: int,
+        code: str,
+        week: int,
+        features: Features,
+        log: np.ndarray,
+        happened: tuple[np.ndarray, np.ndarray, np.ndarray],
+        order: np.ndarray,
+    ) -> None:
+        """Book one forecast of one week; ``order`` ranks the cells, in one row when every instance has the same order."""
+        judged = self.categories[category].methods[code]
+        instance, cell, count = happened
+        shift = features.instances.shift
+        for each in np.unique(shift):
+            mine = shift[instance] == each
+            judged.tally.add(week, int(each), log[shift == each], log[instance[mine], cell[mine]], count[mine])
+        row = np.minimum(instance, len(order) - 1)
+        for place, share in enumerate(AREA_SHARES):
+            judged.hits[week, place] += count @ _credit(order, row, cell, math.ceil(share * log.shape[1]))
+
+    def finish(self) -> list[CategoryBacktest]:
+        """Fill in the deviances, with running calibration."""
+        for constant, category in zip(self.constant, self.categories):
+            for judged in category.methods.values():
+                for week in range(len(judged.deviance)):
+                    known = calibration.fit(judged.tally.first(week))
+                    judged.deviance[week] = constant[week] + known.deviance(judged.tally.week(week))
+        return self.categories
+
+
+def log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
+    """Log of the model's expected incidents before calibration, float64, shape (instances, cells), in chunks of rows."""
+    instances = len(features.instances)
+    result = np.empty((instances, len(cells)))
+    step = max(_CHUNK_ROWS // max(len(cells), 1), 1)
+    for first in range(0, instances, step):
+        chunk = np.arange(first, min(first + step, instances))
+        cell, instance = np.tile(cells, len(chunk)), np.repeat(chunk, len(cells))
+        log = trees.log_factor(features.rows(category, cell, instance), threads)
+        log += features.log_baseline(category, cell, instance)
+        result[chunk] = log.reshape(len(chunk), len(cells))
+    return result
+
+
+def gains(category: CategoryBacktest, rng: np.random.Generator) -> list[Gain]:
+    """The model against every baseline: paired bootstrap of whole weeks (2,000 draws, percentile interval)."""
+    weeks = len(category.observed)
+    draws = (rng.random((_DRAWS, weeks)) * weeks).astype(np.int64)
+    nothing = category.methods["B0"].deviance
+    model = category.methods[MODEL].deviance
+    result = []
+    for code, judged in category.methods.items():
+        if code == MODEL:
+            continue
+        better = judged.deviance - model
+        # What the baseline explains; for B0 (nothing) and hopeless ones the model's own share is the yardstick.
+        scale = float((nothing - judged.deviance).sum())
+        if scale < 0.05 * float((nothing - model).sum()):
+            scale = float(np.abs(nothing - model).sum()) or 1.0
+        sums = better[draws].sum(axis=1) / scale
+        low, high = np.quantile(sums, [0.025, 0.975])
+        result.append(Gain(code, float(better.sum() / scale), float(low), float(high)))
+    return result
+
+
+def _credit(log: np.ndarray, row: np.ndarray, cell: np.ndarray, flagged: int) -> np.ndarray:
+    """Chance (0 to 1) that each cell is among the ``flagged`` highest of its row, ties being drawn by lot."""
+    ordered = np.sort(log, axis=1)
+    chance = np.empty(len(cell))
+    for each in np.unique(row):
+        mine = row == each
+        value = log[each, cell[mine]]
+        higher = log.shape[1] - np.searchsorted(ordered[each], value, side="right")
+        equal = log.shape[1] - higher - np.searchsorted(ordered[each], value, side="left")
+        chance[mine] = np.clip((flagged - higher) / equal, 0.0, 1.0)
+    return chance

@@ -1,0 +1,222 @@
+"""The model bundle: one zip of JSON and LightGBM text, the same bytes for the same input and seed.
+
+``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship. Nothing in it is
+executable and nothing names the machine or the moment it was made on.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from patrol_missions.core import grid
+from patrol_missions.core.errors import InputError
+from patrol_missions.engine.data.shifts import Shift, ShiftPlan
+from patrol_missions.engine.forecast.baselines import Baseline
+from patrol_missions.engine.forecast.calibration import Calibration
+from patrol_missions.engine.forecast.hours import HOURS
+from patrol_missions.engine.forecast.model import Trees
+from patrol_missions.engine.forecast.panel import Cells
+
+SCHEMA = 1
+"""Version of the bundle's format."""
+
+KIND = "patrol missions model"
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can hold: archives differ only where contents do
+_MAIN = "model.json"
+_SAME_GRID = 0.8
+_LARGEST_BYTES = 500_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class CategoryModel:
+    """What one category forecasts with.
+
+    :param label: planning category
+    :param incidents: incidents it learned from
+    :param ships: ``"LightGBM"`` or a baseline's code
+    :param why: one sentence
+    :param hourly: share of incidents per hour of the local week, shape (168,)
+    """
+
+    label: str
+    incidents: int
+    ships: str
+    why: str
+    baseline: Baseline
+    calibration: Calibration
+    trees: Trees | None
+    hourly: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A trained model, ready to forecast from the newest incidents.
+
+    :param others: categories whose counts every model sees, in order
+    :param columns: grid columns of the cells it was trained on
+    :param facts: what else is worth knowing: versions, hashes, period, seed, jurisdiction
+    """
+
+    categories: tuple[CategoryModel, ...]
+    plan: ShiftPlan
+    cell_size_m: float
+    indicators: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    others: tuple[str, ...]
+    columns: np.ndarray
+    rows: np.ndarray
+    facts: Mapping[str, Any]
+
+    def check(self, cells: Cells, indicators: Sequence[str]) -> list[str]:
+        """Warnings about cells and indicators that differ a little; :class:`InputError` when they do not fit."""
+        if abs(cells.size_m - self.cell_size_m) > 1e-6:
+            raise InputError(
+                f"The model was trained on cells of {self.cell_size_m:g} m, and the grid has cells of {cells.size_m:g} m.",
+                "Use the grid that the model was trained on, or train the model again.",
+            )
+        mine, theirs = (grid.cell_keys(*pair) for pair in ((self.columns, self.rows), (cells.column, cells.row)))
+        shared = len(np.intersect1d(mine, theirs)) / max(len(mine), len(theirs), 1)
+        if shared < _SAME_GRID:
+            raise InputError(
+                f"The model was trained on another grid: only {100 * shared:.0f} % of the cells are the same.",
+                "Use the grid that the model was trained on, or train the model again.",
+            )
+        missing = [name for name in self.indicators if name not in indicators]
+        extra = [name for name in indicators if name not in self.indicators]
+        if missing or extra:
+            listed = ", ".join(self.indicators) or "no indicators"
+            raise InputError(
+                f"The model was trained with {listed}; now "
+                + " and ".join(
+                    part
+                    for part in (
+                        f"{', '.join(missing)} is missing" if missing else "",
+                        f"{', '.join(extra)} is new" if extra else "",
+                    )
+                    if part
+                )
+                + ".",
+                "Choose the same indicator layers, under the same names, as in training.",
+            )
+        if shared < 1.0:
+            return [f"{100 * (1 - shared):.1f} % of the grid's cells differ from those the model was trained on."]
+        return []
+
+
+def save(bundle: Bundle, path: Path) -> None:
+    """Write the bundle; the same bundle gives the same bytes."""
+    document = {
+        "kind": KIND,
+        "schema": SCHEMA,
+        "facts": dict(bundle.facts),
+        "shifts": [
+            {"name": s.name, "start": s.start, "end": s.end, "weekdays": list(s.weekdays)} for s in bundle.plan.shifts
+        ],
+        "time_zone": bundle.plan.time_zone,
+        "cell_size_m": bundle.cell_size_m,
+        "indicators": list(bundle.indicators),
+        "features": list(bundle.feature_names),
+        "others": list(bundle.others),
+        "categories": [_to_json(each) for each in bundle.categories],
+        "cells": {"columns": bundle.columns.tolist(), "rows": bundle.rows.tolist()},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        _write(archive, _MAIN, json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1))
+        for index, each in enumerate(bundle.categories):
+            if each.trees is not None:
+                _write(archive, f"trees_{index}.txt", each.trees.text)
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle; :class:`InputError` says what is wrong with a file that is none, damaged or of another version."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"The model {path.name} cannot be read ({error.strerror}).", "Choose the .zip that Train model made.") from error
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
+                raise InputError(f"The file {path.name} is far too large for a model.", "Choose the .zip that Train model made.")
+            document = json.loads(archive.read(_MAIN))
+            if not isinstance(document, dict) or document.get("kind") != KIND:
+                raise KeyError(KIND)
+            if document["schema"] != SCHEMA:
+                raise InputError(
+                    f"The model {path.name} has format {document['schema']}, and this version of the plugin reads "
+                    f"format {SCHEMA}.",
+                    "Train the model again, or install the version of the plugin that made it.",
+                )
+            trees = [archive.read(f"trees_{i}.txt").decode() if c["trees"] else None for i, c in enumerate(document["categories"])]
+        return _from_json(document, trees)
+    except zipfile.BadZipFile as error:
+        if content[:2] == b"PK":
+            raise _damaged(path) from error
+        raise InputError(f"The file {path.name} is not a model of Patrol Missions.", "Choose the .zip that Train model made.") from error
+    except KeyError as error:
+        raise InputError(f"The file {path.name} is not a model of Patrol Missions.", "Choose the .zip that Train model made.") from error
+    except (ValueError, TypeError, IndexError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"The model {path.name} is damaged.", "Train the model again, or take an undamaged copy of the file.")
+
+
+def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    info.create_system = 3
+    archive.writestr(info, text.encode("utf-8"))
+
+
+def _to_json(model: CategoryModel) -> dict[str, Any]:
+    return {
+        "label": model.label,
+        "incidents": model.incidents,
+        "ships": model.ships,
+        "why": model.why,
+        "baseline": model.baseline.to_json(),
+        "calibration": model.calibration.to_json(),
+        "trees": model.trees.rounds if model.trees is not None else 0,
+        "hourly": [round(float(value), 8) for value in model.hourly],
+    }
+
+
+def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
+    categories = []
+    shifts = tuple(Shift(s["name"], s["start"], s["end"], tuple(s["weekdays"])) for s in document["shifts"])
+    for each, text in zip(document["categories"], trees):
+        hourly = np.array(each["hourly"], dtype=np.float64)
+        calibration = Calibration.from_json(each["calibration"])
+        if hourly.shape != (HOURS,) or len(calibration.level) != len(shifts):
+            raise ValueError("lengths")
+        grown = Trees(text, int(each["trees"])) if text is not None else None
+        if grown is not None and grown.width != len(document["features"]):
+            raise ValueError("features")
+        baseline = Baseline(**each["baseline"])
+        categories.append(
+            CategoryModel(
+                each["label"], int(each["incidents"]), each["ships"], each["why"], baseline, calibration, grown, hourly
+            )
+        )
+    return Bundle(
+        tuple(categories),
+        ShiftPlan(shifts, document["time_zone"]),
+        float(document["cell_size_m"]),
+        tuple(document["indicators"]),
+        tuple(document["features"]),
+        tuple(document["others"]),
+        np.array(document["cells"]["columns"], dtype=np.int64),
+        np.array(document["cells"]["rows"], dtype=np.int64),
+        document["facts"],
+    )

@@ -1,0 +1,107 @@
+"""Gradient-boosted trees for counts, standing on a baseline.
+
+LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the baseline. It starts
+from the log of the baseline and each leaf's step is bounded: without both, so rare a target makes it diverge without a word
+while the ranking of places still looks right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from patrol_missions.engine.forecast.sampling import TrainingSet
+
+MOST_ROUNDS = 160
+_FEWEST_ROUNDS = 5
+_PATIENCE = 15
+_PARAMETERS: dict[str, Any] = {
+    "objective": "poisson",
+    "learning_rate": 0.06,
+    "num_leaves": 15,
+    "min_data_in_leaf": 200,
+    "min_sum_hessian_in_leaf": 10.0,
+    "lambda_l2": 20.0,
+    "max_delta_step": 0.7,
+    "poisson_max_delta_step": 0.7,
+    "feature_fraction": 0.5,
+    "max_bin": 63,
+    "boost_from_average": False,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Trees:
+    """A trained model as text, so that it can be stored, hashed and read anywhere.
+
+    :param text: LightGBM's own model format, without the training parameters (they name the number of threads)
+    :param rounds: trees in it
+    """
+
+    text: str
+    rounds: int
+
+    @cached_property
+    def _booster(self) -> lightgbm.Booster:
+        try:
+            return lightgbm.Booster(model_str=self.text)
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError("The text is not a LightGBM model.") from error
+
+    @property
+    def width(self) -> int:
+        """Number of features it was trained on; :class:`ValueError` for a text that is no model."""
+        return int(self._booster.num_feature())
+
+    def log_factor(self, features: np.ndarray, threads: int) -> np.ndarray:
+        """Log of expected incidents over the baseline's, float64, shape (rows,)."""
+        return np.asarray(self._booster.predict(features, raw_score=True, num_threads=threads))
+
+    def gains(self) -> np.ndarray:
+        """How much each feature lowered the deviance in training, shape (features,)."""
+        return np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)
+
+
+def fit(
+    rows: TrainingSet, names: list[str], seed: int, threads: int, rounds: int | None = None, stopping_from: int | None = None
+) -> Trees:
+    """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later."""
+    parameters = {**_PARAMETERS, "seed": seed, "num_threads": threads}
+    if rounds is not None or stopping_from is None:
+        booster = lightgbm.train(parameters, _dataset(rows, names), rounds or MOST_ROUNDS)
+        return _as_text(booster, rounds or MOST_ROUNDS)
+    border = int(np.searchsorted(rows.origin, stopping_from))
+    data = _dataset(rows.take(slice(0, border)), names)
+    late = _dataset(rows.take(slice(border, None)), names, data)
+    stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
+    booster = lightgbm.train(parameters, data, MOST_ROUNDS, valid_sets=[late], callbacks=[stop])
+    best = max(booster.best_iteration, _FEWEST_ROUNDS)
+    return _as_text(booster, best)
+
+
+def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+    # LightGBM reads some characters of names as JSON; numbers are safe and the bundle has the real names.
+    safe = [f"f{index}" for index in range(len(names))]
+    return lightgbm.Dataset(
+        rows.features,
+        rows.count,
+        reference=reference,
+        weight=rows.weight,
+        init_score=rows.log_baseline,
+        feature_name=safe,
+        params={"max_bin": _PARAMETERS["max_bin"], "verbosity": -1, "force_row_wise": True},
+        free_raw_data=True,
+    )
+
+
+def _as_text(booster: lightgbm.Booster, rounds: int) -> Trees:
+    text = booster.model_to_string(num_iteration=rounds)
+    head, mark, _ = text.partition("\nparameters:")
+    return Trees(head + "\n" if mark else text, min(rounds, booster.num_trees()))

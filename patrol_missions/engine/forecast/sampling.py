@@ -1,0 +1,110 @@
+"""Training rows: every cell-shift with an incident, and a weighted sample of those without.
+
+Where nothing happened is by far the most. Cells are put into strata by the baseline's share; from each stratum and week a
+fixed number of cell-shifts is drawn with replacement and weighted by how many each stands for, so weighted sums over the
+sample are unbiased for the whole panel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from patrol_missions.engine.forecast.features import Features
+from patrol_missions.engine.forecast.panel import Labels
+
+STRATA = 12
+
+
+@dataclass(eq=False)
+class Rows:
+    """Training rows of one category, gathered origin by origin."""
+
+    features: list[np.ndarray] = field(default_factory=list)
+    count: list[np.ndarray] = field(default_factory=list)
+    weight: list[np.ndarray] = field(default_factory=list)
+    log_baseline: list[np.ndarray] = field(default_factory=list)
+    origin: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_baseline: np.ndarray, origin: int) -> None:
+        """Append the rows of one origin."""
+        self.features.append(features)
+        self.count.append(count.astype(np.float32))
+        self.weight.append(weight.astype(np.float32))
+        self.log_baseline.append(log_baseline)
+        self.origin.append(np.full(len(count), origin, dtype=np.int64))
+
+    def whole(self) -> TrainingSet:
+        """All rows so far as arrays; what was gathered before stays as it is."""
+        parts = (self.features, self.count, self.weight, self.log_baseline, self.origin)
+        return TrainingSet(*(np.concatenate(part) for part in parts))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """Rows to learn from.
+
+    :param features: float32, shape (rows, features)
+    :param count: incidents, aoristic, float32, shape (rows,)
+    :param weight: cell-shifts that each row stands for, float32
+    :param log_baseline: log of the baseline's expected incidents, float64
+    :param origin: moment as of which the row was computed, seconds UTC, ascending
+    """
+
+    features: np.ndarray
+    count: np.ndarray
+    weight: np.ndarray
+    log_baseline: np.ndarray
+    origin: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def take(self, rows: slice) -> TrainingSet:
+        """Some consecutive rows, without copying."""
+        return TrainingSet(
+            self.features[rows], self.count[rows], self.weight[rows], self.log_baseline[rows], self.origin[rows]
+        )
+
+
+def sample(
+    features: Features, category: int, labels: Labels, first: int, last: int, negatives: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Cells, instances (counted from ``first``), incidents and weights of one origin's training rows.
+
+    :param first: panel row of the first instance of ``features``
+    :param last: panel row after the last one
+    :param negatives: cell-shifts without incident to draw
+    """
+    instance, cell, count = labels.between(first, last)
+    spans = last - first
+    share = np.exp(features.log_share(category))
+    order = np.argsort(-share, kind="stable")
+    edges = _strata(share[order])
+    drawn_cell, drawn_instance, weight = [], [], []
+    masses = np.add.reduceat(share[order], edges[:-1]) * np.diff(edges)
+    quota = np.maximum(np.rint(negatives * np.sqrt(masses) / np.sqrt(masses).sum()), 4).astype(np.int64)
+    for low, high, number in zip(edges[:-1], edges[1:], quota):
+        draws = rng.random((2, number))
+        drawn_cell.append(order[low + (draws[0] * (high - low)).astype(np.int64)])
+        drawn_instance.append((draws[1] * spans).astype(np.int64))
+        weight.append(np.full(number, (high - low) * spans / number))
+    cells, instances, weights = (np.concatenate(part) for part in (drawn_cell, drawn_instance, weight))
+    key = instance * labels.cells + cell
+    drawn = (instances + first) * labels.cells + cells
+    place = np.minimum(np.searchsorted(key, drawn), max(len(key) - 1, 0))
+    empty = key[place] != drawn if len(key) else np.ones(len(drawn), dtype=bool)
+    return (
+        np.concatenate([cell, cells[empty]]),
+        np.concatenate([instance - first, instances[empty]]),
+        np.concatenate([count, np.zeros(int(empty.sum()))]),
+        np.concatenate([np.ones(len(cell)), weights[empty]]),
+    )
+
+
+def _strata(share: np.ndarray) -> np.ndarray:
+    """Borders of strata in cells ordered by falling share: equal steps of the logarithm of the rank."""
+    cells = len(share)
+    edges = np.unique(np.rint(np.geomspace(1, cells + 1, STRATA + 1)).astype(np.int64) - 1)
+    return edges if len(edges) > 1 else np.array([0, cells])

@@ -1,0 +1,83 @@
+"""Which weeks the models learn from, are chosen on and are judged on; never the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Panel
+
+BACKTEST_WEEKS = 26
+TUNING_WEEKS = 26
+TRAINING_WEEKS = 130
+STOPPING_WEEKS = 16
+_STEP_DAYS = 8
+_FEWEST_WEEKS = 12
+_LATEST_REPORTS_DAYS = 14
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """Moments in seconds UTC.
+
+    :param tuning: origins of weeks on which baselines' settings are tried
+    :param training: origins whose coming days the models learn from; eight days apart, so that every weekday comes at
+        every distance
+    :param backtest: weekly origins on which everything is judged
+    :param stopping: start of the training weeks on which the number of trees is chosen
+    :param begin_backtest: end of what was known to the models that are judged
+    :param end: labels after it are not complete yet
+    """
+
+    tuning: np.ndarray
+    training: np.ndarray
+    backtest: np.ndarray
+    stopping: int
+    begin_backtest: int
+    end: int
+
+    @property
+    def step_s(self) -> int:
+        """Span that each training origin looks ahead."""
+        return _STEP_DAYS * DAY_S
+
+
+def of(panel: Panel) -> Timeline:
+    """Split a panel's history; short histories get fewer weeks of everything, down to none."""
+    end = _last_complete(panel)
+    weeks = max((end - panel.begin) // WEEK_S, 0)
+    judged = min(BACKTEST_WEEKS, weeks // 4) if weeks >= _FEWEST_WEEKS else 0
+    begin_backtest = int(end - judged * WEEK_S)
+    before = (begin_backtest - panel.begin) // WEEK_S
+    tried = min(TUNING_WEEKS, before // 4) if judged else 0
+    warm_up = min(52 * WEEK_S, int(0.4 * (begin_backtest - panel.begin)))
+    first = max(panel.begin + warm_up, end - TRAINING_WEEKS * WEEK_S)
+    step = _STEP_DAYS * DAY_S
+    # Counted back from the backtest, so that no training span reaches into it.
+    training = np.concatenate([np.arange(begin_backtest - step, first, -step)[::-1], np.arange(begin_backtest, end - step, step)])
+    stopping = begin_backtest - min(STOPPING_WEEKS * WEEK_S, max(begin_backtest - first, 0) // 4)
+    return Timeline(
+        begin_backtest - WEEK_S * np.arange(tried, 0, -1),
+        training.astype(np.int64) if judged else np.zeros(0, dtype=np.int64),
+        begin_backtest + WEEK_S * np.arange(judged),
+        int(stopping),
+        begin_backtest,
+        end,
+    )
+
+
+def _last_complete(panel: Panel) -> int:
+    """End of the last shift by which nine in ten incidents were known at the end of the history."""
+    lag = panel.events.known - panel.events.time
+    late = int(min(np.quantile(lag, 0.9), _LATEST_REPORTS_DAYS * DAY_S)) if len(lag) else 0
+    ends = panel.instances.end.astype(np.int64)
+    done = ends[ends <= panel.end - late]
+    return int(done.max()) if len(done) else panel.begin
+
+
+def span(panel: Panel, origin: int, length_s: int) -> slice:
+    """Rows of the panel's instances that start within ``length_s`` seconds from ``origin``."""
+    start = panel.instances.start.astype(np.int64)
+    first, last = np.searchsorted(start, [origin, origin + length_s])
+    return slice(int(first), int(last))

@@ -1,0 +1,260 @@
+"""Training from one end of the history to the other, in one pass over it.
+
+Baselines' settings are chosen on weeks before the backtest; trees learn from weeks before the backtest and are judged, beside
+every baseline, on the weeks of the backtest as they roll by; what ships is then trained again on the whole history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from patrol_missions.engine.forecast import choice as choosing
+from patrol_missions.engine.forecast import features as featuring
+from patrol_missions.engine.forecast import hours, model, sampling, timeline, tuning
+from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, log_expected
+from patrol_missions.engine.forecast.baselines import Baseline
+from patrol_missions.engine.forecast.choice import Choice
+from patrol_missions.engine.forecast.features import Features
+from patrol_missions.engine.forecast.history import History
+from patrol_missions.engine.forecast.indicators import Indicators
+from patrol_missions.engine.forecast.model import Trees
+from patrol_missions.engine.forecast.panel import WEEK_S, Labels, Panel
+from patrol_missions.engine.forecast.timeline import Timeline
+
+Progress = Callable[[float, str], None]
+
+_FEWEST_POSITIVES = 300
+_FEWEST_ORIGINS = 10
+_NEGATIVES_PER_POSITIVE = 2
+_NEGATIVES = (60_000, 240_000)
+_CHECK_WEEKS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Everything that training found out.
+
+    :param choices: what each category ships
+    :param trees: the trees of the categories that ship them, else ``None``
+    :param backtests: how every forecast did, per category; ``None`` when the history is too short
+    :param settings: the baselines of each category by code
+    :param offsets: code of the baseline on which each category's trees stand
+    :param hourly: :func:`patrol_missions.engine.forecast.hours.profiles`
+    """
+
+    panel: Panel
+    timeline: Timeline
+    choices: tuple[Choice, ...]
+    trees: tuple[Trees | None, ...]
+    backtests: tuple[CategoryBacktest, ...] | None
+    settings: tuple[dict[str, Baseline], ...]
+    offsets: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    others: tuple[int, ...]
+    hourly: np.ndarray
+
+
+def train(panel: Panel, indicators: Indicators, seed: int, threads: int, progress: Progress) -> Trained:
+    """Choose, train, judge and train again; the same panel, indicators and seed give the same result on any machine."""
+    return _Training(panel, indicators, seed, threads, progress).run()
+
+
+class _Training:
+    def __init__(self, panel: Panel, indicators: Indicators, seed: int, threads: int, progress: Progress) -> None:
+        self.panel, self.indicators, self.seed, self.threads, self.progress = panel, indicators, seed, threads, progress
+        self.timeline = timeline.of(panel)
+        self.count = len(panel.categories)
+        self.others = featuring.frequent(panel.counts)
+        self.rows = [sampling.Rows() for _ in range(self.count)]
+        sequence = np.random.SeedSequence(seed).spawn(self.count + 1)
+        self.draws = [np.random.default_rng(each) for each in sequence[1:]]
+        self.bootstrap = np.random.default_rng(sequence[0])
+        self.settings, self.offsets = tuning.choose(
+            panel, self.timeline.tuning, lambda part: progress(0.08 * part, "Trying the settings of the baselines")
+        )
+        self.names: list[str] = []
+        self.no_trees = [""] * self.count
+
+    def run(self) -> Trained:
+        when = self.timeline
+        history = History(self.panel)
+        before = when.training[when.training < when.begin_backtest]
+        self._gather(history, before, when.begin_backtest, 0.08, 0.25)
+        trees = self._grow(0.25, 0.45)
+        judged = self._judge(history, trees, 0.45, 0.75)
+        choices = self._choose(judged)
+        final, choices = self._grow_again(trees, choices, judged, 0.75, 0.98)
+        return Trained(
+            self.panel,
+            when,
+            tuple(choices),
+            tuple(final),
+            tuple(judged) if judged else None,
+            tuple(self.settings),
+            tuple(self.offsets),
+            tuple(self.names),
+            self.others,
+            hours.profiles(self.panel),
+        )
+
+    def _features(self, history: History, rows: slice) -> Features:
+        offsets = [chosen[code] for chosen, code in zip(self.settings, self.offsets)]
+        return Features(history, self.panel.instances.take(rows), offsets, self.indicators, self.others)
+
+    def _labels(self, known_by: int) -> list[Labels]:
+        return [self.panel.labels(category, known_by) for category in range(self.count)]
+
+    def _gather(self, history: History, origins: np.ndarray, known_by: int, low: float, high: float) -> None:
+        """Training rows of several origins."""
+        labels = self._labels(known_by)
+        for number, origin in enumerate(origins):
+            self._gather_one(history, int(origin), labels)
+            self.progress(low + (high - low) * (number + 1) / len(origins), "Computing what was known week by week")
+
+    def _gather_one(self, history: History, origin: int, labels: Sequence[Labels]) -> None:
+        rows = timeline.span(self.panel, origin, self.timeline.step_s)
+        if rows.stop <= rows.start:
+            return
+        history.advance(origin)
+        features = self._features(history, rows)
+        self.names = features.names()
+        per_origin = len(self.timeline.training)
+        for category in range(self.count):
+            wanted = np.clip(_NEGATIVES_PER_POSITIVE * len(labels[category].key), *_NEGATIVES) / per_origin
+            draws = self.draws[category]
+            cell, instance, count, weight = sampling.sample(
+                features, category, labels[category], rows.start, rows.stop, int(wanted) + 1, draws
+            )
+            log = features.log_baseline(category, cell, instance)
+            self.rows[category].add(features.rows(category, cell, instance), count, weight, log, origin)
+
+    def _grow(self, low: float, high: float) -> list[Trees | None]:
+        """Trees that know nothing of the backtest; ``None`` where there is too little to learn from."""
+        grown: list[Trees | None] = []
+        for category, name in enumerate(self.panel.categories):
+            self.progress(low + (high - low) * category / self.count, f"Training {name}")
+            rows = self.rows[category]
+            positives = sum(int((count > 0).sum()) for count in rows.count)
+            if positives < _FEWEST_POSITIVES or len(rows.count) < _FEWEST_ORIGINS:
+                self.no_trees[category] = (
+                    f"LightGBM was not tried: {positives} cell-shifts with incidents to learn from, "
+                    f"{_FEWEST_POSITIVES} are needed."
+                    if positives < _FEWEST_POSITIVES
+                    else "LightGBM was not tried: the history is too short."
+                )
+                grown.append(None)
+                continue
+            grown.append(
+                model.fit(rows.whole(), self.names, self.seed, self.threads, stopping_from=self.timeline.stopping)
+            )
+        return grown
+
+    def _judge(
+        self, history: History, trees: Sequence[Trees | None], low: float, high: float
+    ) -> list[CategoryBacktest]:
+        """The backtest, week by week; training rows of the same weeks are gathered on the way."""
+        when = self.timeline
+        if len(when.backtest) == 0:
+            return []
+        labels = self._labels(self.panel.end)
+        test = Backtest(len(when.backtest), len(self.panel.plan.shifts), self.settings, trees, self.threads)
+        late = when.training[when.training >= when.begin_backtest]
+        for number, origin in enumerate(when.backtest):
+            rows = timeline.span(self.panel, int(origin), WEEK_S)
+            history.advance(int(origin))
+            test.week(number, self._features(history, rows), labels, rows.start, rows.stop)
+            until = int(origin) + WEEK_S
+            for each in late[(late >= origin) & (late < until)]:
+                self._gather_one(history, int(each), labels)
+            self.progress(low + (high - low) * (number + 1) / len(when.backtest), "Forecasting past weeks as they began")
+        return test.finish()
+
+    def _choose(self, judged: list[CategoryBacktest]) -> list[Choice]:
+        choices = []
+        for category, (name, incidents) in enumerate(zip(self.panel.categories, self.panel.counts.tolist())):
+            chosen = self.settings[category]
+            if not judged or judged[category].observed.sum() <= 0:
+                reason = (
+                    "The history is too short for a backtest."
+                    if not judged
+                    else "No incident falls in the weeks of the backtest, so nothing could be judged."
+                )
+                shifts = len(self.panel.plan.shifts)
+                choices.append(choosing.without_backtest(name, incidents, shifts, chosen, reason))
+                continue
+            choices.append(
+                choosing.choose(
+                    name,
+                    incidents,
+                    chosen,
+                    self.offsets[category],
+                    judged[category],
+                    self.no_trees[category],
+                    self.bootstrap,
+                )
+            )
+        return choices
+
+    def _grow_again(
+        self,
+        trees: Sequence[Trees | None],
+        choices: list[Choice],
+        judged: list[CategoryBacktest],
+        low: float,
+        high: float,
+    ) -> tuple[list[Trees | None], list[Choice]]:
+        """Trees from the whole history where trees ship, if their totals agree with the last weeks."""
+        final: list[Trees | None] = [None] * self.count
+        for category, each in enumerate(choices):
+            first = trees[category]
+            if not each.uses_trees or first is None:
+                continue
+            self.progress(low + (high - low) * category / self.count, f"Training {each.category} on the whole history")
+            final[category] = model.fit(
+                self.rows[category].whole(), self.names, self.seed, self.threads, rounds=first.rounds
+            )
+        ratios = self._ratios(final)
+        for category, ratio in ratios.items():
+            if ratio.agrees:
+                continue
+            final[category] = None
+            choices[category] = choosing.refused(
+                choices[category], ratio.value, judged[category], self.settings[category]
+            )
+        return final, choices
+
+    def _ratios(self, final: Sequence[Trees | None]) -> dict[int, _Ratio]:
+        """Expected over observed in the last weeks, not sampled, for every category with trees."""
+        sums = {category: [0.0, 0.0] for category, trees in enumerate(final) if trees is not None}
+        if not sums:
+            return {}
+        history, labels = History(self.panel), self._labels(self.panel.end)
+        cells = np.arange(len(self.panel.cells))
+        for origin in self.timeline.backtest[-_CHECK_WEEKS:]:
+            rows = timeline.span(self.panel, int(origin), WEEK_S)
+            features = self._features(history.advance(int(origin)), rows)
+            for category, (expected, observed) in sums.items():
+                trees = final[category]
+                if trees is None:
+                    continue
+                log = log_expected(trees, features, category, cells, self.threads)
+                happened = float(labels[category].between(rows.start, rows.stop)[2].sum())
+                sums[category] = [expected + float(np.exp(log).sum()), observed + happened]
+        return {category: _Ratio(*pair) for category, pair in sums.items()}
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    expected: float
+    observed: float
+
+    @property
+    def value(self) -> float:
+        return self.expected / max(self.observed, 1e-9)
+
+    @property
+    def agrees(self) -> bool:
+        return choosing.totals_agree(self.expected, self.observed)
