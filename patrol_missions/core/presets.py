@@ -106,7 +106,7 @@ PRESETS: Mapping[str, Preset] = {
             "RAND cost of crime (2007 US dollars)",
             "RAND Cost of Crime Calculator, after P. Heaton, Hidden in Plain Sight (RAND OP-279, 2010): cost to "
             "victims and society of one crime in 2007 US dollars. RAND's infographic IG105 (2014) repeats aggravated "
-            "assault and motor vehicle theft in 2010 dollars, both 5 % higher. Theft from a vehicle is counted as larceny.",
+            "assault and motor vehicle theft in 2010 dollars, both 5 % higher. Theft from a vehicle counts as larceny.",
             2010,
             "US dollars of 2007",
             {
@@ -148,8 +148,8 @@ PRESETS: Mapping[str, Preset] = {
             "police_cost",
             "Police labour cost (US dollars, Texas)",
             "Hunt, Saunders & Kilmer, Estimates of Law Enforcement Costs by Crime Type for Benefit-Cost Analyses, "
-            "Journal of Benefit-Cost Analysis 10(1), 2019: variable cost of the police response to one crime, estimates "
-            "for Texas as used by A. P. Wheeler for hot spots in Dallas. Theft from a vehicle is counted as theft.",
+            "Journal of Benefit-Cost Analysis 10(1), 2019: variable cost of the police response to one crime, for "
+            "Texas as used by A. P. Wheeler for hot spots in Dallas. Theft from a vehicle counts as theft.",
             2019,
             "US dollars",
             {

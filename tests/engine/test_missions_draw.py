@@ -40,8 +40,8 @@ def replicate(seeds: range) -> np.ndarray:
 def chi_square(selected: np.ndarray, law: np.ndarray, constraints: int) -> float:
     """P value of the selection frequencies against the law, from a Wald statistic with the draws' own covariance.
 
-    Selections within a draw are correlated (fixed size, neighbours compete), so the plain chi-square does not hold;
-    with the covariance estimated from many draws the statistic is chi-square with one degree of freedom less per district.
+    Selections within a draw are correlated (fixed size, competing neighbours): the plain chi-square does not hold;
+    with the covariance estimated from many draws the statistic is chi-square, one degree of freedom less per district.
     """
     count = len(selected)
     off = selected.mean(axis=0) - law

@@ -137,6 +137,13 @@ def test_harm_is_weighed_anew_when_weights_are_given() -> None:
     assert [w["value"] for w in as_is.values["weights"]] == pytest.approx(WEIGHTS, rel=1e-4)
 
 
+def test_own_rows_without_a_preset_leave_the_other_categories_as_in_the_forecast() -> None:
+    result = allocate(weights=[{"category": "burglary", "severity": 0}])
+    values = [weight["value"] for weight in result.values["weights"]]
+    assert values == pytest.approx([*WEIGHTS[:2], 0], rel=1e-4)
+    assert "Burglary" not in " ".join(result.tables["missions"].text("top_categories"))
+
+
 def test_harm_that_is_no_weighted_sum_is_used_as_it_is() -> None:
     """An analyst's own harm field: nothing is said of its parts but the forecast's top category."""
     table = forecast()

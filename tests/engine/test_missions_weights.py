@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patrol_missions.core.errors import InputError
-from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, PRESETS
+from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS
 from patrol_missions.engine.missions.weights import harm, kind_of, resolve
 
 PHILADELPHIA = {
@@ -133,3 +135,19 @@ def test_any_names_at_all_get_one_positive_weight_each_in_order(categories: list
         assert [weight.category for weight in weights] == categories
         assert all(weight.value > 0 for weight in weights)
         assert len(warnings) == sum(weight.basis.endswith("lowest value") for weight in weights)
+
+
+def test_the_published_law_has_the_very_numbers_of_the_code() -> None:
+    """docs/law.md is what people read; it must not drift from what is computed."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "law.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    severity = {row[0]: row[1:] for row in rows if len(row) == 4}
+    preventability = {
+        name: float(row[1]) for row in rows if len(row) == 3 and row[1][:2] == "0." for name in row[0].split(", ")
+    }
+    for key, kind in KINDS.items():
+        assert preventability[kind.label] == kind.preventability
+        for preset, cell in zip(PRESETS.values(), severity[kind.label], strict=True):
+            stated = None if cell == "–" else float(cell.split()[0].replace(",", ""))
+            assert stated == preset.severity.get(key)
+    assert preventability["anything else"] == OTHER_PREVENTABILITY

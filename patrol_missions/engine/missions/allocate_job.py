@@ -23,8 +23,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     parameters
         ``missions_per_district``, ``quotas`` {district: number}, ``harm_kept`` (share), ``ceiling`` (probability),
         ``dose_minutes``, ``seed``; ``weights`` (rows) and ``weights_preset`` (key), both null to take the harm as it
-        is in the layer; ``labels`` {field: category}; ``time_zone`` (IANA), for the text of the patrol window. What is
-        absent or null takes the default of :class:`patrol_missions.engine.missions.plan.Settings`.
+        is in the layer, rows without a preset to change their categories alone; ``labels`` {field: category};
+        ``time_zone`` (IANA), for the text of the patrol window. What is absent or null takes the default of
+        :class:`patrol_missions.engine.missions.plan.Settings`.
     tables
         ``forecast``.
     context
@@ -45,7 +46,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     rows, preset = parameters.get("weights"), parameters.get("weights_preset")
     warnings: tuple[str, ...] = ()
     if rows or preset:
-        resolved, warnings = weights.resolve(preset, rows, list(found.expected))
+        resolved, warnings = weights.resolve(preset, rows, list(found.expected), found.weights)
         found = candidates.reweighed(found, resolved)
     context.progress(0.3, "Drawing missions")
     made = plan.make(found, settings, clock)

@@ -91,11 +91,10 @@ def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Seq
         places = np.arange(width)
         inside = places < counts[batch][:, np.newaxis]
         slots = order[np.where(inside, starts[batch][:, np.newaxis] + places, starts[batch][:, np.newaxis])]
-        uniforms = np.zeros((len(batch), (width - 1) * _PER_MEETING))
+        uniforms = np.zeros((len(batch), width - 1, _PER_MEETING))
         for line, number in zip(uniforms, batch.tolist()):
-            wanted = (int(counts[number]) - 1) * _PER_MEETING
-            line[:wanted] = streams[number].uniforms(wanted)
-        uniforms = uniforms.reshape(len(batch), width - 1, _PER_MEETING)
+            meetings = int(counts[number]) - 1
+            line[:meetings] = streams[number].uniforms(meetings * _PER_MEETING).reshape(meetings, _PER_MEETING)
         selected[_contest(probability, column, row, slots, counts[batch], uniforms)] = True
     return selected
 
@@ -114,7 +113,7 @@ def _batches(counts: Ints) -> Iterator[Ints]:
 def _contest(probability: Floats, column: Ints, row: Ints, slots: Ints, counts: Ints, uniforms: Floats) -> Ints:
     """Run all meetings of groups side by side; returns the cells selected.
 
-    ``slots`` (groups, width) holds the indices of the undecided cells, with no meaning beyond the ``counts`` of a group.
+    ``slots`` (groups, width) holds the indices of the undecided cells, without meaning beyond a group's ``counts``.
     """
     # Distances are taken within a group; from its own corner they are small whole numbers and so compare exactly.
     x = (column[slots] - column[slots].min(axis=1, keepdims=True)).astype(np.float64)

@@ -40,7 +40,10 @@ class Weight:
 
 
 def resolve(
-    preset: str | None, rows: Sequence[Mapping[str, Any]] | None, categories: Sequence[str]
+    preset: str | None,
+    rows: Sequence[Mapping[str, Any]] | None,
+    categories: Sequence[str],
+    otherwise: Sequence[Weight] = (),
 ) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
     """One weight per category, in the order of ``categories``, and sentences that the user should read.
 
@@ -53,6 +56,8 @@ def resolve(
         or ``None`` is taken from the preset. Categories are recognised in spite of case, accents and punctuation.
     categories
         Planning categories, as they are called by people.
+    otherwise
+        Without a preset: weights of the categories that ``rows`` does not have, such as those of an earlier step.
 
     Raises
     ------
@@ -67,6 +72,7 @@ def resolve(
     """
     scale = _preset(preset)
     given = _given(rows or (), categories)
+    earlier = {weight.category: weight for weight in otherwise}
     weights: list[Weight] = []
     warnings: list[str] = []
     for category in categories:
@@ -76,6 +82,9 @@ def resolve(
             preventability = KINDS[kind].preventability if kind else OTHER_PREVENTABILITY
         if severity is not None:
             weights.append(Weight(category, severity, preventability, _OWN))
+            continue
+        if scale is None and category in earlier and category not in given:
+            weights.append(earlier[category])
             continue
         if scale is None:
             raise InputError(
