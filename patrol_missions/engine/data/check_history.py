@@ -187,6 +187,27 @@ def level_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ..
                     "Fine if crime changed; if recording changed, plan by the time after it only.")]  # fmt: skip
 
 
+def surge_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ...], history: History) -> list[Finding]:
+    """Months in which a category holds more than twice what it holds in the months around."""
+    if len(days) == 0:
+        return []
+    first = history.first.astype("datetime64[M]")
+    months = (days.astype("datetime64[M]") - first).astype(np.int64)
+    surges, rows = [], 0
+    for code, label in enumerate(labels):
+        counts = np.bincount(months[category == code], minlength=int(months.max()) + 1)
+        for i in np.flatnonzero(counts >= _FEWEST_ROWS):
+            around = np.median(np.r_[counts[max(i - 3, 0) : i], counts[i + 1 : i + 4]]) if len(counts) > 3 else counts[i]
+            if around > 0 and counts[i] > 2 * around:
+                surges.append(f"{label} {first + i} ({counts[i]:,} against {around:,.0f})")
+                rows += int(counts[i])
+    if not surges:
+        return []
+    named = "; ".join(surges[:6]) + (" ..." if len(surges) > 6 else "")
+    return [Finding("note", "Surges", rows, rows / len(days), f"Single months stand far above those around: {named}.",
+                    "Find out why (unrest, a storm, a change of recording): a recent surge weighs on the forecast.")]  # fmt: skip
+
+
 def calendar_findings(days: np.ndarray, history: History) -> list[Finding]:
     """Dates that stand for an unknown day: the first of a month, and 1 January above all."""
     if len(days) < _FEWEST_ROWS or history.days < _SHORTEST_DAYS:

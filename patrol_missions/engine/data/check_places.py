@@ -99,9 +99,10 @@ def _weak_groups(record: Record, what: str, codes: np.ndarray, labels: tuple[str
     if not weak:
         return []
     missing = sum(rate.rows - rate.geocoded for rate in weak)
-    named = "; ".join(f"{rate.group or 'blank'} {_percent(rate.share)}" for rate in sorted(weak, key=lambda r: r.share)[:5])
+    named = ", ".join(f"{rate.group or 'blank'} ({_percent(rate.share)})" for rate in sorted(weak, key=lambda r: r.share)[:5])
+    subject = f"1 {what} stays" if len(weak) == 1 else f"{len(weak)} {what}s stay"
     return [Finding("caution", f"Geocoding by {what}", missing, missing / max(int(record.use.sum()), 1),
-                    f"{len(weak)} {'group' if len(weak) == 1 else 'groups'} by {what} stay below {_percent(minimum)}: {named}.",
+                    f"{subject} below {_percent(minimum)}: {named}.",
                     "Geocode these before you compare places: the plan sees too little of them.")]  # fmt: skip
 
 
@@ -220,9 +221,9 @@ def pile_findings(found: list[Pile], rows: int) -> list[Finding]:
     """One finding for bogus coordinates, one for other pile-ups."""
     result = []
     for bogus, check, what, remedy in (
-        (True, "Bogus geocode", "lie at {points} where the address search puts what it cannot find; most",
+        (True, "Bogus geocode", "lie at {points} where an address search puts what it cannot find",
          "They count as not geocoded and are left out. Geocode them again."),
-        (False, "Pile-up", "pile up at {points}; most",
+        (False, "Pile-up", "pile up at {points}",
          "Look at each on the map. A police station, hospital or court is no hot spot: draw an exclusion area around it when you build the "
          "grid. A shopping centre may stay."),
     ):  # fmt: skip
@@ -231,8 +232,9 @@ def pile_findings(found: list[Pile], rows: int) -> list[Finding]:
             continue
         total, top = sum(pile.rows for pile in mine), mine[0]
         points = "1 point" if len(mine) == 1 else f"{len(mine)} points"
+        most = "it is" if len(mine) == 1 else f"the largest, of {top.rows:,} rows, is"
         result.append(Finding("caution", check, total, total / max(rows, 1),
-                              f"{total:,} rows {what.format(points=points)}, {top.rows:,}, at {top.x:.10g}, {top.y:.10g} ({top.types}): {top.why}.",
+                              f"{total:,} rows {what.format(points=points)}; {most} {top.x:.10g}, {top.y:.10g} ({top.types}): {top.why}.",
                               remedy))  # fmt: skip
     return result
 

@@ -77,6 +77,7 @@ def _findings(
         *check_places.repeat_findings(repeats, len(record)),
         *check_history.gap_findings(days, history),
         *check_history.level_findings(days, planning, labels, history),
+        *check_history.surge_findings(days, planning, labels, history),
         *check_history.calendar_findings(days, history),
         *check_history.interval_findings(record),
         *check_history.lag_findings(record),

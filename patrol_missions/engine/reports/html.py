@@ -41,12 +41,12 @@ h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margi
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
 caption{text-align:left;padding-bottom:.3rem}th,td{padding:.4rem .7rem .4rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);border-bottom-width:2px;white-space:nowrap}
-td{overflow-wrap:anywhere}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
+td{overflow-wrap:break-word}td small{display:block;color:var(--soft);font-size:.95em;margin-top:.15rem}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
 figure{margin:1.2rem 0}figure svg{width:100%;height:auto;display:block}figcaption{font-size:.88rem;margin-top:.3rem}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.85rem}
 @media print{@page{margin:16mm}:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#f5f5f5;
 --good:#1f7a4d;--note:#3a6ea5;--caution:#96600a;--stop:#b3261e;--good-bg:#fff;--note-bg:#fff;--caution-bg:#fff;--stop-bg:#fff}
-body{padding:0;max-width:none;font-size:10pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}thead{display:table-header-group}
+body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}thead{display:table-header-group}
 .banner,.chip{border:1px solid;border-left-width:5px}.chip{border-left-width:1px}.wide{overflow:visible}}
 """
 
@@ -89,6 +89,11 @@ def banner(level: str, title: str, text: str = "") -> Html:
 def chip(level: str, text: str) -> Html:
     """A small coloured word for use in tables."""
     return Html(f'<span class="chip {_level(level)}">{_text(text)}</span>')
+
+
+def stacked(text: object, below: object = "") -> Html:
+    """A text with a softer one below it, for use in tables."""
+    return Html(_text(text) + (f"<small>{_text(below)}</small>" if below else ""))
 
 
 def facts(items: Iterable[tuple[str, object]]) -> Html:

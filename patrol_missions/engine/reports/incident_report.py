@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from patrol_missions.engine.data import check_places
 from patrol_missions.engine.data.quality import Checked, planning_categories
@@ -27,7 +27,7 @@ def render(checked: Checked, layer_name: str) -> str:
         html.table(
             ("", "Check", "Rows", "Share", "What was found and what to do"),
             [
-                (html.chip(f.severity, _WORD[f.severity]), f.check, f.rows or "", _percent(f.share) if f.rows else "", f"{f.finding} {f.remedy}".strip())
+                (html.chip(f.severity, _WORD[f.severity]), f.check, f.rows or "", _percent(f.share) if f.rows else "", html.stacked(f.finding, f.remedy))
                 for f in checked.findings
             ],
             numeric=(2, 3),
@@ -77,6 +77,7 @@ def _history(checked: Checked) -> list[html.Html]:
         figures.light_grid(panel)
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
+        panels[len(shown) - 2].tick_params(labelbottom=True)  # the lowest of its column shows the years
     return [html.heading("History"), html.figure(figures.to_svg(figure), "Kept incidents per month and planning category.")]
 
 

@@ -12,4 +12,6 @@ from patrol_missions.engine.reports import html
 def render(trained: Trained, facts: Mapping[str, Any], indicators: tuple[str, ...], left_out: list[str]) -> str:
     """The whole page."""
     rows = [(each.category, each.incidents, each.ships, each.why) for each in trained.choices]
-    return html.page("Model card", str(facts["jurisdiction"]), [html.table(("Category", "Incidents", "Ships", "Why"), rows)])
+    return html.page(
+        "Model card", str(facts["jurisdiction"]), [html.table(("Category", "Incidents", "Ships", "Why"), rows)]
+    )

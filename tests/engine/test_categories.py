@@ -1,0 +1,137 @@
+"""Raw crime types to planning categories: suggestions, saved mappings, and what may not be switched on silently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.engine.data.categories import COLUMNS, map_all, read_csv, suggest, write_csv
+
+
+@pytest.mark.parametrize(
+    ("category", "raws"),
+    [
+        ("Homicide", ["HOMICIDE", "Homicide - Criminal", "MURDER & NON-NEGL. MANSLAUGHTER"]),
+        ("Robbery", ["Robbery Firearm", "ATTEMPTED ROBBERY", "Carjacking", "robbery - armed (weapon)", "ROBB"]),
+        ("Aggravated assault", ["Aggravated Assault No Firearm", "FELONY ASSAULT", "AGG ASLT", "ASSAULT W/DANGEROUS WEAPON", "Assault: knife"]),
+        ("Assault", ["ASSAULT"]),
+        ("Shooting", ["SHOTS FIRED AT INHABITED DWELLING", "Shooting", "DISCHARGE FIREARMS/SHOTS FIRED"]),
+        ("Burglary", ["Burglary Non-Residential", "B&E", "BREAKING AND ENTERING", "Unlawful Entry", "HOME INVASION"]),
+        ("Motor vehicle theft", ["Motor Vehicle Theft", "VEHICLE - STOLEN", "GRAND LARCENY OF MOTOR VEHICLE", "Theft (auto)", "MVT", "GTA"]),
+        ("Theft from vehicle", ["Theft from Vehicle", "BURGLARY FROM VEHICLE", "THEFT F/AUTO", "Auto Burglary", "TFMV", "Larceny - From Vehicle"]),
+        ("Theft", ["Thefts", "PETIT LARCENY", "Bicycle theft", "LARCENY-NON VEHICLE", "Theft from the person"]),
+    ],
+)
+def test_victim_reported_street_crime_is_on(category: str, raws: list[str]) -> None:
+    for raw in raws:
+        mapped = suggest(raw)
+        assert (mapped.category, mapped.use, mapped.enforcement) == (category, True, False), raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Narcotic / Drug Law Violations",
+        "NARCOTICS",
+        "POSSESSION OF MARIJUANA",
+        "Prostitution and Commercialized Vice",
+        "DRIVING UNDER THE INFLUENCE",
+        "DUI",
+        "VEHICLE AND TRAFFIC LAWS",
+        "Weapon Violations",
+        "Possession of weapons",
+        "Gambling Violations",
+        "Liquor Law Violations",
+        "Disorderly Conduct",
+        "Anti-social behaviour",
+        "Vagrancy/Loitering",
+        "Public Drunkenness",
+        "Warrant - Bench",
+        "Receiving Stolen Property",
+        "TRESPASSING",
+        "RESISTING ARREST",
+        "ASSAULT WITH DEADLY WEAPON ON POLICE OFFICER",
+    ],
+)
+def test_what_police_find_by_themselves_is_off_with_the_reason(raw: str) -> None:
+    mapped = suggest(raw)
+    assert mapped.enforcement and not mapped.use
+    assert "where they have been" in mapped.reason
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["Fraud", "Embezzlement", "THEFT OF IDENTITY", "Offenses Against Family and Children", "Rape", "Other Assaults", "Vandalism", "Arson",
+     "All Other Offenses", "Homicide - Justifiable", "SHOPLIFTING - PETTY THEFT", "Violence and sexual offences"],
+)  # fmt: skip
+def test_other_types_are_off_with_a_reason_but_may_be_switched_on(raw: str) -> None:
+    mapped = suggest(raw)
+    assert not mapped.use and not mapped.enforcement and mapped.reason
+    assert map_all([raw], [{"raw": raw, "category": "Mine", "use": "yes", "reason": ""}])[0].use
+
+
+def test_what_is_not_recognised_or_blank_says_so() -> None:
+    assert suggest("0610").reason == suggest("Ω≈ç").reason == "Not recognised; map it to a category to use it."
+    assert suggest(" ").reason == "The record has no crime type."
+
+
+def test_saved_mapping_wins_and_new_types_are_marked() -> None:
+    saved = [
+        {"raw": "Thefts", "category": "Stealing", "use": "yes", "reason": ""},
+        {"raw": "BURGLARY", "category": "Burglary", "use": "no", "reason": "Handled by another unit."},
+    ]
+    thefts, loose, burglary, new = map_all(["Thefts", " thefts ", "BURGLARY", "Robbery"], saved)
+    assert (thefts.category, thefts.use, thefts.saved) == ("Stealing", True, True)
+    assert (loose.raw, loose.category) == (" thefts ", "Stealing")
+    assert (burglary.use, burglary.reason) == (False, "Handled by another unit.")
+    assert new.use and not new.saved
+
+
+@pytest.mark.parametrize("reason", ["", "   ", suggest("Narcotics").reason])
+def test_enforcement_driven_types_need_a_reason_of_the_users_own(reason: str) -> None:
+    with pytest.raises(InputError, match="uses “Narcotics”, which police find mostly by their own activity, without a reason"):
+        map_all(["Narcotics"], [{"raw": "Narcotics", "category": "Robbery", "use": "yes", "reason": reason}])
+    with pytest.raises(InputError, match="without a reason"):
+        map_all(["35A"], [{"raw": "35A", "category": "Drugs", "use": "yes", "reason": reason}])
+    mapped = map_all(["Narcotics"], [{"raw": "Narcotics", "category": "Drugs", "use": True, "reason": "Residents' calls only, council 2024-05."}])[0]
+    assert mapped.use and mapped.enforcement and mapped.reason.startswith("Residents")
+
+
+def test_sentences_for_bad_mappings() -> None:
+    row = {"raw": "A", "category": "Theft", "use": "yes", "reason": ""}
+    with pytest.raises(InputError, match="use = “perhaps” for “A”"):
+        map_all(["A"], [{**row, "use": "perhaps"}])
+    with pytest.raises(InputError, match="uses “A” without a category"):
+        map_all(["A"], [{**row, "category": " "}])
+    with pytest.raises(InputError, match="“A” twice"):
+        map_all(["A"], [row, {**row, "use": "no"}])
+    assert map_all(["A"], [row, row])[0].use
+    assert not map_all(["A"], [{**row, "use": None}])[0].use
+
+
+def test_a_mapping_survives_its_file_whatever_the_texts(tmp_path: Path) -> None:
+    odd = ['say "hi", she; said', "🚗 theft", "Vol à l’étalage", "two\nlines", "'", "=SUM(A1)", "  padded  ", "", *(f"type {i:04d}" for i in range(1000))]
+    table = map_all(odd)
+    path = tmp_path / "map.csv"
+    write_csv(path, table)
+    rows = read_csv(path)
+    assert [row["raw"] for row in rows] == odd and list(rows[0]) == list(COLUMNS)
+    again = map_all(odd, rows)
+    assert [(m.raw, m.category, m.use) for m in again] == [(m.raw, m.category, m.use) for m in table]
+    assert all(m.saved for m in again)
+
+
+def test_files_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "map.csv"
+    path.write_bytes("\ufeffRaw;Category;Use;Reason\r\nEinbruch;Burglary;TRUE;\r\n".encode())
+    assert map_all(["Einbruch"], read_csv(path))[0].category == "Burglary"
+    path.write_text("raw,what\nA,B\n", encoding="utf-8")
+    with pytest.raises(InputError, match="no column category, use"):
+        read_csv(path)
+    path.write_bytes(b"raw,category,use\n\xff\xfe,Theft,yes\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_csv(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_csv(tmp_path / "absent.csv")
