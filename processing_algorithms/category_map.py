@@ -13,6 +13,7 @@ from patrol_missions.core.tables import Table
 
 COLUMNS = ("raw", "category", "use", "reason")
 _NEEDED = COLUMNS[:3]
+_KEPT = (*COLUMNS, "rows")
 
 
 def tr(text: str) -> str:
@@ -21,7 +22,10 @@ def tr(text: str) -> str:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """Rows of a mapping file in UTF-8, with commas or semicolons; the engine checks what is in them."""
+    """Rows of a mapping file in UTF-8, with commas or semicolons; the engine checks what is in them.
+
+    ``rows``, where the file has it, is how many incidents a category had when the file was written.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -39,7 +43,7 @@ def read(path: Path) -> list[dict[str, str]]:
             tr("The category mapping {file} has no column {columns}.").format(file=path, columns=", ".join(missing)),
             tr("Its columns are raw, category, use and reason; Check incidents writes one to start from."),
         )
-    return [{key: row.get(name) or "" for key, name in names.items() if key in COLUMNS} for row in reader]
+    return [{key: row.get(name) or "" for key, name in names.items() if key in _KEPT} for row in reader]
 
 
 def write(path: Path, table: Table) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+import numpy as np
 from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.tables import Table
 from patrol_missions.gui.forms import explain
+from patrol_missions.processing_algorithms import category_map
 
-COLUMNS = ("raw", "category", "use", "reason", "rows")
-_YES = frozenset(("yes", "true", "1", "use", "y", "on"))
 _RAW, _CATEGORY, _USE, _ROWS, _REASON = range(5)
+_NO = frozenset(("", "no", "n", "false", "f", "0"))
 
 
 class CategoryTable(QTableWidget):
-    """Recorded as, planning category, use, rows, reason; the second, third and last can be edited."""
+    """Recorded as, planning category, use, rows, reason; category, use and reason can be edited."""
 
     edited = pyqtSignal()
 
@@ -28,28 +29,18 @@ class CategoryTable(QTableWidget):
         self.setAlternatingRowColors(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setWordWrap(False)
-        header = self.horizontalHeader()
-        for column in range(5):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.horizontalHeader().setStretchLastSection(True)
         explain(
-            self, tr("Categories"),
+            self,
+            tr("Categories"),
             tr("Which recorded categories count, and as which planning category. Rows that are not used say why."),
-        )  # fmt: skip
+        )
         self.itemChanged.connect(lambda _item: self.edited.emit())
 
     def load(self, path: Path) -> None:
         """Show the mapping in a file."""
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, ValueError, csv.Error) as error:
-            raise InputError(tr("The categories in {file} cannot be read.").format(file=path), str(error)) from error
-        if rows and not {"raw", "category", "use"} <= set(rows[0]):
-            raise InputError(
-                tr("{file} is not a category mapping.").format(file=path),
-                tr("It needs the columns raw, category and use."),
-            )
+        rows = category_map.read(path)
         self.blockSignals(True)
         self.setRowCount(len(rows))
         for number, row in enumerate(rows):
@@ -63,19 +54,21 @@ class CategoryTable(QTableWidget):
 
     def save(self, path: Path) -> None:
         """Write the mapping as it stands."""
+        rows = range(self.rowCount())
+        table = Table({"rows": np.array([self._count(row) for row in rows], dtype=np.int64)})
+        for name, column in (("raw", _RAW), ("category", _CATEGORY), ("reason", _REASON)):
+            table = table.with_text(name, [self.item(row, column).text() for row in rows])
+        used = [self.item(row, _USE).checkState() == Qt.CheckState.Checked for row in rows]
+        table = table.with_text("use", ["yes" if use else "no" for use in used])
         try:
-            with path.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(COLUMNS)
-                for row in range(self.rowCount()):
-                    used = self.item(row, _USE).checkState() == Qt.CheckState.Checked
-                    text = {column: self.item(row, column).text() for column in (_RAW, _CATEGORY, _REASON)}
-                    count = self.item(row, _ROWS).data(Qt.ItemDataRole.DisplayRole)
-                    writer.writerow([text[_RAW], text[_CATEGORY], "yes" if used else "no", text[_REASON], count])
+            category_map.write(path, table)
         except OSError as error:
             raise InputError(
                 tr("The categories could not be saved to {file} ({reason}).").format(file=path, reason=error.strerror)
             ) from error
+
+    def _count(self, row: int) -> int:
+        return int(self.item(row, _ROWS).data(Qt.ItemDataRole.DisplayRole))
 
     def _show(self, number: int, row: dict[str, str]) -> None:
         fixed = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
@@ -84,17 +77,17 @@ class CategoryTable(QTableWidget):
         raw.setToolTip(row["raw"])
         use = QTableWidgetItem()
         use.setFlags(fixed | Qt.ItemFlag.ItemIsUserCheckable)
-        used = str(row["use"]).strip().lower() in _YES
+        used = row["use"].strip().lower() not in _NO
         use.setCheckState(Qt.CheckState.Checked if used else Qt.CheckState.Unchecked)
         count = QTableWidgetItem()
-        text = str(row.get("rows") or "0")
-        count.setData(Qt.ItemDataRole.DisplayRole, int(text) if text.isdigit() else text)
+        text = row.get("rows", "")
+        count.setData(Qt.ItemDataRole.DisplayRole, int(text) if text.isdigit() else 0)
         count.setFlags(fixed)
         count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        reason = QTableWidgetItem(row.get("reason") or "")
+        reason = QTableWidgetItem(row.get("reason", ""))
         reason.setToolTip(reason.text())
-        for column, item in ((_RAW, raw), (_CATEGORY, QTableWidgetItem(row["category"])), (_USE, use),
-                             (_ROWS, count), (_REASON, reason)):  # fmt: skip
+        items = {_RAW: raw, _CATEGORY: QTableWidgetItem(row["category"]), _USE: use, _ROWS: count, _REASON: reason}
+        for column, item in items.items():
             self.setItem(number, column, item)
 
 

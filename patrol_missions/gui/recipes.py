@@ -33,7 +33,7 @@ class Files:
 
     def table(self, name: str, project: QgsProject) -> QgsProcessingOutputLayerDefinition:
         """A layer of the GeoPackage as the destination of an algorithm; it replaces the layer of that name."""
-        path = str(self.package).replace("'", "''")
+        path = self.package.as_posix().replace("'", "\\'")
         return QgsProcessingOutputLayerDefinition(f"ogr:dbname='{path}' table=\"{name}\" (geom)", project)
 
 

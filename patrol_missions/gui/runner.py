@@ -186,7 +186,7 @@ class Runner(QObject):
             title = self._end()
             self.canceled.emit(title)
         elif not successful:
-            self._fail(feedback.error or "The step stopped without saying why; the log may tell.")
+            self._fail(_sentence(feedback.error))
         else:
             try:
                 done = Done(step, results, _take_layers(step, results, context, feedback))
@@ -223,6 +223,17 @@ class Runner(QObject):
 
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.INFO, "debug": logging.INFO}
+
+
+def _sentence(error: str) -> str:
+    """What stopped an algorithm, without the traceback that QGIS gives where one raised something unforeseen."""
+    lines = [line for line in error.splitlines() if line.strip()]
+    if not lines:
+        return "The step stopped without saying why; the log may tell."
+    if lines[0].startswith("Traceback"):
+        LOGGER.error("%s", error)
+        return f"An unexpected error stopped the step ({lines[-1]}); the log has the details."
+    return " ".join(lines)
 
 
 def _checks(
