@@ -183,7 +183,10 @@ def check(folder: Path, *, qt6: bool = False) -> list[str]:
     problems = []
     for file in sorted(folder.rglob("*.py")):
         visitor = _Check(file, qt6=qt6)
-        visitor.visit(ast.parse(file.read_text(encoding="utf-8")))
+        try:
+            visitor.visit(ast.parse(file.read_text(encoding="utf-8")))
+        except SyntaxError as error:
+            visitor.problems.append(f"{file}:{error.lineno}: this Python cannot read the file: {error.msg}")
         problems += visitor.problems
     return problems
 

@@ -25,6 +25,7 @@ BAD = {
     "from qgis.PyQt.QtCore import QDateTime\nQDateTime(2020, 1, 1, 0, 0, 0, 0)": "takes no numbers",
     "from qgis.PyQt.QtGui import QAction": "from qgis.PyQt.QtWidgets",
     "from PyQt5.QtCore import Qt": "import from qgis.PyQt",
+    "def f(:": "cannot read the file",
     "import sip": "import from qgis.PyQt",
     "import resources_rc": "compiled resources",
     "dialog.exec_()": "use exec()",
