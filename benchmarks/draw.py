@@ -75,8 +75,8 @@ def solver(cells: int = 200) -> None:
     )
     theirs = time.perf_counter() - begin
     print(
-        f"One district of {cells} cells: {1000 * ours:.1f} ms, {theirs / ours:,.0f} times as fast as SciPy's SLSQP (told "
-        f"the temperature); probabilities differ by {np.abs(general.x - law.probability).max():.0e} at most"
+        f"One district of {cells} cells: {1000 * ours:.1f} ms, {theirs / ours:,.0f} times as fast as SciPy's SLSQP, "
+        f"which is told the temperature; probabilities differ by {np.abs(general.x - law.probability).max():.0e} at most"
     )
 
 

@@ -109,6 +109,38 @@ def test_top_categories_hold_a_fifth_of_the_harm_each() -> None:
         assert text.split(", ") == expected
 
 
+@pytest.mark.parametrize(
+    ("parts", "named"),
+    [
+        ((60, 20, 20), "Robbery, Theft from Vehicle, Burglary"),
+        ((61, 20, 19), "Robbery, Theft from Vehicle"),
+        ((10, 9, 81), "Burglary"),
+        ((45, 0, 55), "Burglary, Robbery"),
+    ],
+)
+def test_exactly_a_fifth_is_worth_naming(parts: tuple[int, int, int], named: str) -> None:
+    table = forecast()
+    expected = {field: np.full(len(table), part / 1024) for field, part in zip(LABELS, parts, strict=True)}
+    weights = [{"category": category, "severity": 1, "preventability": 1} for category in CATEGORIES]
+    missions = allocate(with_columns(table, **expected), weights=weights).tables["missions"]
+    assert set(missions.text("top_categories")) == {named}
+
+
+def test_districts_and_shifts_that_are_alike_draw_apart() -> None:
+    """Two districts with the same cells and harm, and two shifts that start together, do not share their luck."""
+    table = forecast([("01", 40), ("05", 40)])
+    table = with_columns(table, harm=np.ones(len(table), np.float32), start=np.full(len(table), table["start"][0]))
+    table = with_columns(table, end=table["start"] + np.timedelta64(8 * 3600, "s"))
+    missions = allocate(table).tables["missions"]
+    places: dict[tuple[str, str], set[tuple[int, int]]] = {}
+    for shift, district, col, row in zip(
+        missions.text("shift"), missions.text("district"), missions["col"], missions["row"], strict=True
+    ):
+        places.setdefault((shift, district), set()).add((int(col) % 8, int(row)))
+    assert len(places) == 6
+    assert len({frozenset(cells) for cells in places.values()}) == 6
+
+
 def test_purpose_says_when_what_and_how_much() -> None:
     missions = allocate().tables["missions"]
     for text, window, top in zip(
