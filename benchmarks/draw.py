@@ -74,9 +74,10 @@ def solver(cells: int = 200) -> None:
         options={"ftol": 1e-13, "maxiter": 2000},
     )
     theirs = time.perf_counter() - begin
+    difference = np.abs(general.x - law.probability).max()
     print(
         f"One district of {cells} cells: {1000 * ours:.1f} ms, {theirs / ours:,.0f} times as fast as SciPy's SLSQP, "
-        f"which is told the temperature; probabilities differ by {np.abs(general.x - law.probability).max():.0e} at most"
+        f"which is told the temperature; probabilities differ by {difference:.0e} at most"
     )
 
 
