@@ -34,7 +34,7 @@ from qgis.PyQt.QtGui import QColor
 from patrol_missions.core.names import EXPECTED, slug
 
 # A quiet ramp of one hue that darkens evenly: most of a city stays pale, and the eye goes to the top few percent.
-_RISK = (
+RISK = (
     (98.0, 100.0, "#16365c"),
     (95.0, 98.0, "#2f5d92"),
     (90.0, 95.0, "#5b87b8"),
@@ -42,7 +42,7 @@ _RISK = (
     (50.0, 80.0, "#c4d5e6"),
     (0.0, 50.0, "#e9eff5"),
 )
-_RISK_OPACITY = 0.75
+RISK_OPACITY = 0.75
 
 # Eight colours that stay apart for every kind of colour vision (CIE Lab distance of 14 or more between any two, for
 # full colour vision and simulated protan, deutan and tritan).
@@ -61,15 +61,15 @@ def tr(text: str) -> str:
 def style_forecast(layer: QgsVectorLayer) -> None:
     """Colour cells by their percentile of harm within the shift, and let the temporal controller play the shifts."""
     ranges = []
-    for lower, upper, colour in _RISK:
+    for lower, upper, colour in RISK:
         symbol = QgsFillSymbol.createSimple(
             # an outline of the same colour closes the hairlines between squares
             {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
         )
-        ranges.append(QgsRendererRange(lower, upper, symbol, _risk_label(lower)))
-    layer.setRenderer(QgsGraduatedSymbolRenderer(_first_shift_only(layer, "percentile"), ranges))
-    layer.setOpacity(_RISK_OPACITY)
-    _play(layer)
+        ranges.append(QgsRendererRange(lower, upper, symbol, risk_label(lower)))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(first_shift_only(layer, '"percentile"'), ranges))
+    layer.setOpacity(RISK_OPACITY)
+    play(layer)
     layer.triggerRepaint()
 
 
@@ -87,10 +87,10 @@ def style_missions(layer: QgsVectorLayer) -> None:
         QgsRendererCategory(category, _mission_symbol(colour), category)
         for category, colour in category_colours(layer).items()
     ]
-    layer.setRenderer(QgsCategorizedSymbolRenderer(_first_shift_only(layer, "top_category"), categories))
+    layer.setRenderer(QgsCategorizedSymbolRenderer(first_shift_only(layer, '"top_category"'), categories))
     layer.setLabeling(_mission_labels(layer))
     layer.setLabelsEnabled(True)
-    _play(layer)
+    play(layer)
     layer.triggerRepaint()
 
 
@@ -112,7 +112,8 @@ def category_colours(layer: QgsVectorLayer) -> dict[str, str]:
     return colours
 
 
-def _risk_label(lower: float) -> str:
+def risk_label(lower: float) -> str:
+    """What a class of the ramp is called in the legend."""
     if lower == 0.0:
         return tr("Lower half")
     if lower == 50.0:
@@ -120,17 +121,18 @@ def _risk_label(lower: float) -> str:
     return tr("Top {percent}%").format(percent=f"{100.0 - lower:g}")
 
 
-def _first_shift_only(layer: QgsVectorLayer, field: str) -> str:
-    """Expression for a renderer: the field, or null (not drawn) for later shifts while the map is not temporal."""
+def first_shift_only(layer: QgsVectorLayer, value: str) -> str:
+    """Expression for a renderer: the value, or null (not drawn) for later shifts while the map is not temporal."""
     first = layer.minimumValue(layer.fields().lookupField("start"))
     if not isinstance(first, QDateTime) or not first.isValid():
-        return f'"{field}"'
+        return value
     pattern = "yyyy-MM-dd HH:mm"
     is_first = f"format_date(\"start\", '{pattern}') = {QgsExpression.quotedString(first.toString(pattern))}"
-    return f'CASE WHEN @map_start_time IS NOT NULL OR {is_first} THEN "{field}" END'
+    return f"CASE WHEN @map_start_time IS NOT NULL OR {is_first} THEN {value} END"
 
 
-def _play(layer: QgsVectorLayer) -> None:
+def play(layer: QgsVectorLayer) -> None:
+    """Have QGIS's temporal controller show each feature from its start to its end."""
     properties = layer.temporalProperties()
     properties.setMode(Qgis.VectorTemporalMode.FeatureDateTimeStartAndEndFromFields)
     properties.setStartField("start")
@@ -173,7 +175,8 @@ def _mission_symbol(colour: str) -> QgsFillSymbol:
 
 def _mission_labels(layer: QgsVectorLayer) -> QgsRuleBasedLabeling:
     """The order within the square from afar; from near order, category and window below it."""
-    shown = f"({_first_shift_only(layer, 'order')}) IS NOT NULL"
+    order = first_shift_only(layer, '"order"')
+    shown = f"({order}) IS NOT NULL"
     middle = _label('to_string("order")')
     below = _label(
         "\"order\" || ' ' || coalesce(\"top_category\", '') || '\\n' || coalesce(\"window\", '')",

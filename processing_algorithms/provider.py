@@ -9,6 +9,7 @@ from patrol_missions.processing_algorithms.allocate_missions import AllocateMiss
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
+from patrol_missions.processing_algorithms.create_sample_city import CreateSampleCityAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
 from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
@@ -16,6 +17,7 @@ from patrol_missions.processing_algorithms.train_model import TrainModelAlgorith
 
 ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     SetupEngineAlgorithm,
+    CreateSampleCityAlgorithm,
     BuildGridAlgorithm,
     CheckIncidentsAlgorithm,
     TrainModelAlgorithm,

@@ -15,7 +15,7 @@ import numpy as np
 
 from patrol_missions.core import grid
 from patrol_missions.engine.data.city_crimes import CLOCKS, Clock, Component, Crime
-from patrol_missions.engine.data.city_layout import CELL_SIZE_M, PIXEL_M, Layout
+from patrol_missions.engine.data.city_layout import CELL_SIZE_M, Layout
 from patrol_missions.engine.data.city_places import People, Places, PlannedEvents, Venue
 from patrol_missions.engine.data.city_process import Process, growth, kernel
 from patrol_missions.engine.data.city_random import RESIDUALS, smooth_field, stream
@@ -223,18 +223,3 @@ def _integral(world: World, rates: np.ndarray) -> float:
 
 def _per_history(world: World, factor: np.ndarray) -> np.ndarray:
     return np.asarray(factor / _integral(world, factor))
-
-
-def block_points(layout: Layout, streets_m: float = 90.0, block_m: float = 130.0, turn: float = 0.3) -> np.ndarray:
-    """Middles of the street blocks on land, where geocoders put incidents: a turned lattice, shape (k, 2)."""
-    side = layout.inside.shape[0] * PIXEL_M
-    u = np.arange(-side, side, block_m)
-    v = np.arange(-side, side, streets_m)
-    across, up = (grid_axis.ravel() for grid_axis in np.meshgrid(u, v))
-    middle = np.array(layout.origin) + side / 2.0
-    points = middle + np.column_stack(
-        [across * np.cos(turn) - up * np.sin(turn), across * np.sin(turn) + up * np.cos(turn)]
-    )
-    within = (np.abs(points - middle) < side / 2.0).all(axis=1)
-    points = points[within]
-    return np.asarray(points[layout.cell_of_pixel.ravel()[layout.pixels_at(points)] >= 0])

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from patrol_missions.engine.data.city_crimes import CRIMES
-from patrol_missions.engine.data.city_intensity import Axis, block_points
-from patrol_missions.engine.data.city_layout import CELL_SIZE_M, Layout
+from patrol_missions.engine.data.city_intensity import Axis
+from patrol_missions.engine.data.city_layout import CELL_SIZE_M, PIXEL_M, Layout
 from patrol_missions.engine.data.city_random import MESS, exponential, normal, pick, stream
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -120,7 +120,9 @@ def messy_record(
     start, end = _rounded_and_unknown(rng, incidents.crime, start, end)
     reported = _reported(rng, incidents.crime, record.start, start, end)
     start, end = _slips(rng, start, end)
-    x, y = _geocoded(rng, incidents, layout, record.district, station)
+    points = block_points(stream(seed, MESS, 1), layout)
+    spots = _on_blocks(stream(seed, MESS, 2), incidents, layout, points)
+    x, y = _geocoded(rng, incidents, spots, len(layout.district_names), record.district, station)
     whole = replace(record, raw=raw, raw_labels=labels, start=start, end=end, reported=reported, x=x, y=y)
     return _repeated(rng, whole.take(np.flatnonzero(reported <= exported)), exported)
 
@@ -201,14 +203,19 @@ def _slips(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> tupl
 
 
 def _geocoded(
-    rng: np.random.Generator, incidents: Incidents, layout: Layout, district: np.ndarray, station: tuple[float, float]
+    rng: np.random.Generator,
+    incidents: Incidents,
+    spots: np.ndarray,
+    districts: int,
+    district: np.ndarray,
+    station: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Middles of blocks, the police station, nothing, 0/0, swapped, in degrees, or out of town."""
     count = len(incidents)
-    x, y = _on_blocks(incidents, layout)
+    x, y = spots.T
     at_station = rng.random(count) < _by_crime(_AT_STATION)[incidents.crime]
     x, y = np.where(at_station, station[0], x), np.where(at_station, station[1], y)
-    bad = district == len(layout.district_names) // 2
+    bad = district == districts // 2
     unplaced = np.where(bad, _UNPLACED_BAD_DISTRICT, _by_crime(_UNPLACED, _UNPLACED_ELSE)[incidents.crime])
     chance, what = rng.random(count), rng.random(count)
     far_m, angle = 15_000.0 + 40_000.0 * rng.random(count), 2.0 * np.pi * rng.random(count)
@@ -226,17 +233,40 @@ def _geocoded(
     return x, y
 
 
-def _on_blocks(incidents: Incidents, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """The nearest block middle of the same cell, so that geocoding blurs places but not the counts of cells."""
-    points = block_points(layout)
+def block_points(rng: np.random.Generator, layout: Layout) -> np.ndarray:
+    """Middles of street blocks on land, where geocoders put incidents; every district's streets run their own way."""
+    side = layout.inside.shape[0] * PIXEL_M
+    middle = np.array(layout.origin) + side / 2.0
+    district = np.append(layout.district_of_area, -1)[layout.area].ravel()
+    usable = layout.cell_of_pixel.ravel() >= 0
+    found = []
+    for number in range(len(layout.district_names)):
+        turn, streets_m, block_m = np.pi / 2.0 * rng.random(), 80.0 + 40.0 * rng.random(), 110.0 + 60.0 * rng.random()
+        along, across = (
+            v.ravel() for v in np.meshgrid(np.arange(-side, side, block_m), np.arange(-side, side, streets_m))
+        )
+        offset = along + 0.35 * block_m * (2.0 * rng.random(len(along)) - 1.0)  # blocks differ in length
+        turned = [offset * np.cos(turn) - across * np.sin(turn), offset * np.sin(turn) + across * np.cos(turn)]
+        points = middle + np.column_stack(turned)
+        points = points[(np.abs(points - middle) < side / 2.0).all(axis=1)]
+        pixels = layout.pixels_at(points)
+        found.append(points[usable[pixels] & (district[pixels] == number)])
+    return np.vstack(found)
+
+
+def _on_blocks(rng: np.random.Generator, incidents: Incidents, layout: Layout, points: np.ndarray) -> np.ndarray:
+    """A near block middle of the same cell, so that geocoding blurs places but not the counts of cells; shape (n, 2).
+
+    Busy blocks draw from farther away: each block lies off the map by a height of its own, which adds to its distance.
+    """
     owner = layout.cell_of_pixel.ravel()[layout.pixels_at(points)]
     apart = 100.0 * CELL_SIZE_M  # cells are pulled apart, so that the nearest point is never one of another cell
-    tree = cKDTree(np.column_stack([points, owner * apart]))
-    asked = np.column_stack([incidents.x, incidents.y, incidents.cell * apart])
-    distance, nearest = tree.query(asked, distance_upper_bound=2.0 * CELL_SIZE_M)
-    found = np.isfinite(distance)
-    spot = points[np.where(found, nearest, 0)]
-    return np.where(found, spot[:, 0], incidents.x), np.where(found, spot[:, 1], incidents.y)
+    height = 120.0 * np.sqrt(rng.random(len(points)))
+    tree = cKDTree(np.column_stack([points, owner * apart, height]))
+    asked = np.column_stack([incidents.x, incidents.y, incidents.cell * apart, np.zeros(len(incidents))])
+    distance, nearest = tree.query(asked, distance_upper_bound=3.0 * CELL_SIZE_M)
+    near = np.isfinite(distance)
+    return np.where(near[:, None], points[np.where(near, nearest, 0)], np.column_stack([incidents.x, incidents.y]))
 
 
 def _repeated(rng: np.random.Generator, record: Recorded, exported: np.datetime64) -> Recorded:
