@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id, cell_keys
@@ -216,7 +215,7 @@ def _recovered(harm: Floats, expected: Mapping[str, Floats]) -> tuple[Weight, ..
     matrix = np.stack(list(expected.values()), axis=1)
     scale = matrix.max(axis=0)
     matrix = matrix / np.where(scale > 0, scale, 1.0)
-    solution, _ = nnls(matrix, harm)
+    solution = np.linalg.lstsq(matrix, harm, rcond=None)[0].clip(0.0)
     if np.abs(matrix @ solution - harm).max() > 1e-3 * harm.max():
         return ()
     values = solution / np.where(scale > 0, scale, 1.0)

@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from patrol_missions.core.errors import InputError
 
@@ -35,6 +34,7 @@ Ints = NDArray[np.int64]
 _KEPT_TOLERANCE = 1e-10  # of the greedy harm; the promise is 1e-6
 _SUM_TOLERANCE = 1e-13  # of the number of missions, before the last rounding is spread
 _LOG_SHARPNESS = (-14.0, 35.0)  # natural logarithm of (largest value / T): from all but uniform to all but greedy
+_SLACK = 1e-10  # missions by which rounding may make cells x ceiling miss a whole number
 _STEPS = 200  # halving alone needs fewer; Newton takes about ten
 
 
@@ -63,7 +63,7 @@ class Inclusion:
 
 def most_missions(cells: Ints, ceiling: float) -> Ints:
     """Largest number of missions that groups of so many cells can hold under a ceiling."""
-    return np.asarray(np.floor(cells * ceiling + 1e-9), dtype=np.int64)
+    return np.asarray(np.floor(cells * ceiling + _SLACK), dtype=np.int64)
 
 
 def inclusion_probabilities(
@@ -120,7 +120,7 @@ def _check(value: Floats, group: Ints, number: Ints, ceiling: float, floor: floa
             "The floor is at least 0, the ceiling above 0 and at most 1, and the floor is not above the ceiling.",
         )
     cells = np.bincount(group, minlength=len(number))
-    bad = (number < 0) | (number > most_missions(cells, ceiling)) | (number < cells * floor - 1e-9)
+    bad = (number < 0) | (number > most_missions(cells, ceiling)) | (number < cells * floor - _SLACK)
     if bad.any():
         where = int(np.argmax(bad))
         raise InputError(
@@ -213,7 +213,7 @@ def _greedy(
 def _solve(problem: _Problem, harm_kept: float) -> tuple[Floats, Floats]:
     """Probabilities per cell and sharpness (1 / temperature, for scaled values) per group."""
     target = harm_kept * problem.greedy
-    even = problem.spread(problem.number / problem.cells)
+    even = np.clip(problem.spread(problem.number / problem.cells), problem.low, problem.high)
     # A tie of all cells, or a share that equal chances keep anyhow, leaves nothing to gain by sharpness.
     flat = (problem.total(even * problem.value) >= target) | (problem.number == 0)
     steep = ~flat & (target >= problem.most - _KEPT_TOLERANCE * problem.greedy)
@@ -260,13 +260,14 @@ def _at_sharpness(problem: _Problem, sharpness: Floats, offset: Floats) -> tuple
     cells would lie on one side of the even chance at its ends.
     """
     exponent = problem.spread(sharpness) * (problem.value - problem.spread(problem.pivot))
-    even = logit(problem.number / problem.cells)
+    share = problem.number / problem.cells
+    even = np.log(share) - np.log1p(-share)
     low = np.minimum.reduceat(exponent, problem.start) - even
     high = np.maximum.reduceat(exponent, problem.start) - even
     offset = np.clip(offset, low, high)
     before = np.full(len(offset), np.inf)
     for _ in range(_STEPS):
-        probability = np.clip(expit(exponent - problem.spread(offset)), problem.low, problem.high)
+        probability = np.clip(_logistic(exponent - problem.spread(offset)), problem.low, problem.high)
         gap = problem.number - problem.total(probability)
         above = gap > 0  # too few: the offset must fall
         high, low = np.where(above, offset, high), np.where(above, low, offset)
@@ -277,6 +278,11 @@ def _at_sharpness(problem: _Problem, sharpness: Floats, offset: Floats) -> tuple
         step = _next(offset, gap, before, problem.total(_free(problem, probability)), low, high)
         offset, before = np.where(done, offset, step), np.abs(gap)
     return _exact_sum(problem, probability), offset
+
+
+def _logistic(x: Floats) -> Floats:
+    with np.errstate(over="ignore"):  # exp of a very negative x is infinite, and the answer rightly 0
+        return np.asarray(1.0 / (1.0 + np.exp(-x)))
 
 
 def _next(at: Floats, gap: Floats, before: Floats, slope: Floats, low: Floats, high: Floats) -> Floats:
