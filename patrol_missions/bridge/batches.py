@@ -33,6 +33,7 @@ NUMPY_TYPES = {
 }
 """How the values of a field travel in a batch; anything else travels as text. Text is UTF-8."""
 
+_EXACT = 2.0**53  # whole numbers beyond are not exact in a float
 _LONGEST_ID = 100
 _LONGEST_TIME = 40
 _TRUE = frozenset({b"1", b"t", b"true", b"y", b"yes"})
@@ -146,7 +147,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
     if isinstance(value, (date, datetime)):
         return value.isoformat(*([" "] if isinstance(value, datetime) else []))
     return str(value)

@@ -36,6 +36,8 @@ class ColumnarFile:
 
     def batches(self, fields: QgsFields, names: Sequence[str], geometry: bool) -> Iterator[Batch]:
         """The layer's rows in its own order; :class:`NotColumnar` at any point, upon which no row may be used."""
+        if not (names or geometry):
+            raise NotColumnar
         dataset, layer = self._open()
         _check_types(layer, fields, names)
         _check_times(dataset, layer, fields, names)
@@ -76,20 +78,18 @@ class ColumnarFile:
         self, dataset: gdal.Dataset, layer: ogr.Layer, fields: QgsFields, names: Sequence[str], geometry: bool
     ) -> ogr.Layer | None:
         """The layer with no more than what is wanted of it."""
-        flags = {name for name in names if _kind(fields, name) == "?"}
-        if flags:
-            # GDAL before 3.8 garbles columns of booleans; as integers they arrive whole.
-            wanted = [f"CAST({_quoted(n)} AS INTEGER) AS {_quoted(n)}" if n in flags else _quoted(n) for n in names]
-            wanted += [_quoted(layer.GetGeometryColumn())] if geometry else []
-            where = f" WHERE {self.subset}" if self.subset else ""
-            query = f"SELECT {', '.join(wanted)} FROM {_quoted(layer.GetName())}{where}"  # nosec B608 - quoted names, QGIS's own filter
-            return dataset.ExecuteSQL(query)
-        definition = layer.GetLayerDefn()
-        every = [definition.GetFieldDefn(i).GetName() for i in range(definition.GetFieldCount())]
-        layer.SetIgnoredFields([n for n in every if n not in names] + ([] if geometry else ["OGR_GEOMETRY"]))
-        if layer.SetAttributeFilter(self.subset or None) != ogr.OGRERR_NONE:
-            return None
-        return layer
+        if dataset.GetDriver().ShortName == "CSV":
+            return layer
+        # Asked for as a query, because a GeoPackage layer as such is read by several threads, which trust its count of
+        # features: GDAL 3.6 to 3.8 gives rows twice when other software left that count wrong. Booleans are asked for
+        # as integers, because GDAL before 3.8 garbles them.
+        wanted = [
+            f"CAST({_quoted(n)} AS INTEGER) AS {_quoted(n)}" if _kind(fields, n) == "?" else _quoted(n) for n in names
+        ]
+        wanted += [_quoted(layer.GetGeometryColumn())] if geometry else []
+        where = f" WHERE {self.subset}" if self.subset else ""
+        query = f"SELECT {', '.join(wanted)} FROM {_quoted(layer.GetName())}{where}"  # nosec B608 - quoted names, QGIS's own filter
+        return dataset.ExecuteSQL(query)
 
 
 def columnar_file(layer: QgsVectorLayer) -> ColumnarFile | None:
@@ -102,6 +102,8 @@ def columnar_file(layer: QgsVectorLayer) -> ColumnarFile | None:
     texts = {name: value for name, value in parts.items() if value and not isinstance(value, QVariant)}
     subset = layer.subsetString()
     if not _UNDERSTOOD.issuperset(texts) or subset.lstrip().upper().startswith("SELECT"):
+        return None
+    if subset and layer.dataProvider().storageType() == "CSV":
         return None
     return ColumnarFile(texts["path"], texts.get("layerName", ""), subset)
 

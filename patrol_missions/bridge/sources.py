@@ -49,10 +49,9 @@ class LayerSource:
         source = algorithm.parameterAsSource(parameters, name, context)
         if source is None:
             raise InputError(algorithm.invalidSourceError(parameters, name))
-        columnar = None
-        if _whole_layer(parameters.get(name)):
-            layer = algorithm.parameterAsVectorLayer(parameters, name, context)
-            columnar = columnar_file(layer) if layer is not None else None
+        whole = _whole_layer(parameters.get(name), context)
+        layer = algorithm.parameterAsVectorLayer({name: whole}, name, context) if whole is not None else None
+        columnar = columnar_file(layer) if layer is not None else None
         count = int(source.featureCount())
         return cls(source.sourceName(), source.fields(), source.sourceCrs(), source.wkbType(), count, source, columnar)
 
@@ -119,10 +118,13 @@ class LayerSource:
         yield batch()
 
 
-def _whole_layer(value: object) -> bool:
-    """Whether a parameter's value stands for every feature of its layer."""
+def _whole_layer(value: object, context: QgsProcessingContext) -> object | None:
+    """The layer that a parameter's value names; None when it stands for only some of the layer's features."""
     if not isinstance(value, QgsProcessingFeatureSourceDefinition):
-        return True
+        return value
     limited = value.featureLimit >= 0
     filtered = bool(getattr(value, "filterExpression", ""))  # newer than QGIS 3.22
-    return not (value.selectedFeaturesOnly or limited or filtered)
+    if value.selectedFeaturesOnly or limited or filtered:
+        return None
+    text, _fine = value.source.valueAsString(context.expressionContext())
+    return text

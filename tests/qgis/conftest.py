@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import platform
@@ -23,6 +24,7 @@ from osgeo import gdal  # noqa: E402
 from qgis.core import Qgis, QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject  # noqa: E402
 from qgis.PyQt.QtCore import QT_VERSION_STR  # noqa: E402
 
+_running: list[QgsApplication] = []
 _LEVELS = {Qgis.MessageLevel.Warning: logging.WARNING, Qgis.MessageLevel.Critical: logging.ERROR}
 
 
@@ -42,9 +44,20 @@ def qgis_application() -> Iterator[QgsApplication]:
     application = QgsApplication([], True)
     application.initQgis()
     QgsApplication.messageLog().messageReceived.connect(_forward)
+    _running.append(application)
     yield application
+    QgsApplication.messageLog().messageReceived.disconnect(_forward)
     QgsProject.instance().clear()
-    application.exitQgis()
+
+
+def pytest_unconfigure() -> None:
+    """End QGIS when no test holds a layer any more; a layer that outlives its provider crashes the process."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    gc.collect()
+    while _running:
+        _running.pop().exitQgis()
 
 
 @pytest.fixture(scope="session")
