@@ -235,8 +235,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
                 self.tr("Layer “{layer}” has rows without a cell id.").format(layer=self._forecast.name),
                 self.tr("Choose a layer made by Forecast risk."),
             )
-        kept = {name: table[name] for name in columns}
-        return Table({"col": cells[place, 0], "row": cells[place, 1], **kept}, table.labels)
+        kept = {"col": cells[place, 0], "row": cells[place, 1], **{name: table[name] for name in columns}}
+        return Table(kept, {name: texts for name, texts in table.labels.items() if name in kept})
 
 
 def category_labels(forecast: Table) -> dict[str, str]:

@@ -259,7 +259,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         self,
         job: Job,
         feedback: QgsProcessingFeedback,
-        files: Mapping[str, str],
+        files: Mapping[str, str] | None = None,
         span: tuple[float, float] = (0.0, 1.0),
     ) -> JobResult:
         """Have the engine do a job.

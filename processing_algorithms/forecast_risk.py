@@ -75,8 +75,8 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
                 self.START, self.tr("Start"), QgsProcessingParameterDateTime.Type.DateTime, None, True
             ),
             self.tr(
-                "The first shift is the first that starts then or later. Left blank, it follows the last incident. A "
-                "time without a zone is in this computer's time zone."
+                "The first shift is the first that starts then or later. Left blank, that is from now on, or after the "
+                "last incident when the history ended weeks ago. A time without a zone is in this computer's time zone."
             ),
         )
         integer = QgsProcessingParameterNumber.Type.Integer

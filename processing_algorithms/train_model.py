@@ -111,7 +111,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
         headers = [self.tr("Shift"), self.tr("Start"), self.tr("End"), self.tr("Weekdays")]
         self.add(
             QgsProcessingParameterMatrix(
-                self.SHIFTS, self.tr("Shifts"), 3, False, headers, list(shared.DEFAULT_SHIFTS)
+                self.SHIFTS, self.tr("Shifts"), 3, False, headers, list(shared.DEFAULT_SHIFTS), True
             ),
             self.tr(
                 "Shifts in local time, such as 22:00 to 06:00. They may cross midnight, overlap and differ by weekday; "
