@@ -23,7 +23,10 @@ def square_cells(side: int = 20) -> Table:
     """side x side cells whose south-west corner lies at 100 km, 200 km; west and east halves are districts."""
     column, row = (part.ravel() for part in np.meshgrid(np.arange(side) + 400, np.arange(side) + 800))
     district = (column >= 400 + side // 2).astype(np.int32)
-    return Table({"col": column, "row": row, "district": district, "share_inside": np.ones(len(column))}, {"district": ("West", "East")})
+    return Table(
+        {"col": column, "row": row, "district": district, "share_inside": np.ones(len(column))},
+        {"district": ("West", "East")},
+    )
 
 
 def clean_columns(n: int = 6000, years: int = 3, seed: int = 5) -> dict[str, Any]:
@@ -35,7 +38,15 @@ def clean_columns(n: int = 6000, years: int = 3, seed: int = 5) -> dict[str, Any
     start[zone(ZONE).skipped(start)] += 7200
     x, y = 100_000 + rng.random(n) * 5000, 200_000 + rng.random(n) * 5000
     types = np.array(["Robbery", "Burglary", "Theft", "Motor Vehicle Theft"], dtype=object)[rng.integers(0, 4, n)]
-    return {"x": x, "y": y, "raw_x": x.copy(), "raw_y": y.copy(), "category": types, "start": start, "event_id": np.arange(n, dtype=np.int64)}
+    return {
+        "x": x,
+        "y": y,
+        "raw_x": x.copy(),
+        "raw_y": y.copy(),
+        "category": types,
+        "start": start,
+        "event_id": np.arange(n, dtype=np.int64),
+    }
 
 
 def as_table(columns: dict[str, Any]) -> Table:
@@ -46,8 +57,20 @@ def as_table(columns: dict[str, Any]) -> Table:
 
 def check(columns: dict[str, Any], folder: Path, cells: Table | None = None, **parameters: Any) -> JobResult:
     """Run the job ``check_incidents``."""
-    settings = {"cell_size_m": SIZE_M, "time_zone": ZONE, "times_are": "local", "category_map": [], "layer_name": "Test", "now": NOW, **parameters}
-    return check_job.run(settings, {"incidents_raw": as_table(columns), "cells": square_cells() if cells is None else cells}, JobContext(folder))
+    settings = {
+        "cell_size_m": SIZE_M,
+        "time_zone": ZONE,
+        "times_are": "local",
+        "category_map": [],
+        "layer_name": "Test",
+        "now": NOW,
+        **parameters,
+    }
+    return check_job.run(
+        settings,
+        {"incidents_raw": as_table(columns), "cells": square_cells() if cells is None else cells},
+        JobContext(folder),
+    )
 
 
 def findings(result: JobResult) -> dict[str, dict[str, Any]]:
@@ -55,6 +78,10 @@ def findings(result: JobResult) -> dict[str, dict[str, Any]]:
     table = result.tables["findings"]
     texts = {name: table.text(name) for name in ("severity", "check", "finding", "remedy")}
     return {
-        texts["check"][i]: {"rows": int(table["rows"][i]), "share": float(table["share"][i]), **{k: v[i] for k, v in texts.items()}}
+        texts["check"][i]: {
+            "rows": int(table["rows"][i]),
+            "share": float(table["share"][i]),
+            **{k: v[i] for k, v in texts.items()},
+        }
         for i in range(len(table))
     }

@@ -26,11 +26,11 @@ def seconds(text: str) -> np.datetime64:
 
 def slow_weights(instances: Instances, start: int, end: int) -> dict[int, float]:
     found = {}
-    for row, (a, b) in enumerate(zip(instances.start.astype(np.int64).tolist(), instances.end.astype(np.int64).tolist())):
-        if start == end:
-            share = float(a <= start < b)
-        else:
-            share = max(0, min(b, end) - max(a, start)) / (end - start)
+    for row, (a, b) in enumerate(
+        zip(instances.start.astype(np.int64).tolist(), instances.end.astype(np.int64).tolist())
+    ):
+        overlap = max(0, min(b, end) - max(a, start))
+        share = float(a <= start < b) if start == end else overlap / (end - start)
         if share > 0:
             found[row] = share
     return found
@@ -43,7 +43,9 @@ def slow_weights(instances: Instances, start: int, end: int) -> dict[int, float]
     st.lists(st.tuples(st.integers(0, 21 * 86_400), st.integers(0, 48 * 3600)), min_size=1, max_size=12),
     st.sampled_from(["2020-03-01T00:00:00", "2020-10-25T00:00:00"]),
 )
-def test_weights_are_shares_of_the_interval(shifts: tuple[Shift, ...], name: str, spans: list[tuple[int, int]], origin: str) -> None:
+def test_weights_are_shares_of_the_interval(
+    shifts: tuple[Shift, ...], name: str, spans: list[tuple[int, int]], origin: str
+) -> None:
     base = seconds(origin)
     instances = ShiftPlan(shifts, name).instances(base - np.timedelta64(3, "D"), base + np.timedelta64(30, "D"))
     start = base + np.array([s for s, _ in spans])
@@ -65,7 +67,10 @@ def test_points_swapped_ends_missing_ends_and_missing_starts() -> None:
     start = np.array([noon, noon, midnight, NAT, noon])
     end = np.array([NAT, noon, noon, noon, midnight])
     entries = spread(instances, start, end)
-    by_row = [dict(zip(entries.instance[entries.incident == r].tolist(), entries.weight[entries.incident == r])) for r in range(5)]
+    by_row = [
+        dict(zip(entries.instance[entries.incident == r].tolist(), entries.weight[entries.incident == r]))
+        for r in range(5)
+    ]
     assert by_row[0] == {3: 1.0} and by_row[1] == {3: 1.0}
     assert by_row[2] == by_row[4] == {3: pytest.approx(3 / 11), 4: pytest.approx(8 / 11)}
     assert by_row[3] == {}
@@ -112,7 +117,10 @@ def test_long_intervals_are_spread_over_their_first_two_days() -> None:
 def test_no_incidents_and_no_instances() -> None:
     plan = ShiftPlan(THREE, "UTC")
     empty = np.zeros(0, dtype="datetime64[s]")
-    assert len(spread(plan.instances(seconds("2021-01-01"), seconds("2021-01-02")), empty, empty, np.zeros(0, dtype=bool))) == 0
+    assert (
+        len(spread(plan.instances(seconds("2021-01-01"), seconds("2021-01-02")), empty, empty, np.zeros(0, dtype=bool)))
+        == 0
+    )
     nothing = plan.instances(seconds("2021-01-01"), seconds("2021-01-02")).take(slice(0, 0))
     assert len(spread(nothing, np.array([seconds("2021-01-01")]))) == 0
 

@@ -15,12 +15,34 @@ from patrol_missions.engine.data.categories import COLUMNS, map_all, read_csv, s
     [
         ("Homicide", ["HOMICIDE", "Homicide - Criminal", "MURDER & NON-NEGL. MANSLAUGHTER"]),
         ("Robbery", ["Robbery Firearm", "ATTEMPTED ROBBERY", "Carjacking", "robbery - armed (weapon)", "ROBB"]),
-        ("Aggravated assault", ["Aggravated Assault No Firearm", "FELONY ASSAULT", "AGG ASLT", "ASSAULT W/DANGEROUS WEAPON", "Assault: knife"]),
+        (
+            "Aggravated assault",
+            [
+                "Aggravated Assault No Firearm",
+                "FELONY ASSAULT",
+                "AGG ASLT",
+                "ASSAULT W/DANGEROUS WEAPON",
+                "Assault: knife",
+            ],
+        ),
         ("Assault", ["ASSAULT"]),
         ("Shooting", ["SHOTS FIRED AT INHABITED DWELLING", "Shooting", "DISCHARGE FIREARMS/SHOTS FIRED"]),
         ("Burglary", ["Burglary Non-Residential", "B&E", "BREAKING AND ENTERING", "Unlawful Entry", "HOME INVASION"]),
-        ("Motor vehicle theft", ["Motor Vehicle Theft", "VEHICLE - STOLEN", "GRAND LARCENY OF MOTOR VEHICLE", "Theft (auto)", "MVT", "GTA"]),
-        ("Theft from vehicle", ["Theft from Vehicle", "BURGLARY FROM VEHICLE", "THEFT F/AUTO", "Auto Burglary", "TFMV", "Larceny - From Vehicle"]),
+        (
+            "Motor vehicle theft",
+            ["Motor Vehicle Theft", "VEHICLE - STOLEN", "GRAND LARCENY OF MOTOR VEHICLE", "Theft (auto)", "MVT", "GTA"],
+        ),
+        (
+            "Theft from vehicle",
+            [
+                "Theft from Vehicle",
+                "BURGLARY FROM VEHICLE",
+                "THEFT F/AUTO",
+                "Auto Burglary",
+                "TFMV",
+                "Larceny - From Vehicle",
+            ],
+        ),
         ("Theft", ["Thefts", "PETIT LARCENY", "Bicycle theft", "LARCENY-NON VEHICLE", "Theft from the person"]),
     ],
 )
@@ -63,9 +85,21 @@ def test_what_police_find_by_themselves_is_off_with_the_reason(raw: str) -> None
 
 @pytest.mark.parametrize(
     "raw",
-    ["Fraud", "Embezzlement", "THEFT OF IDENTITY", "Offenses Against Family and Children", "Rape", "Other Assaults", "Vandalism", "Arson",
-     "All Other Offenses", "Homicide - Justifiable", "SHOPLIFTING - PETTY THEFT", "Violence and sexual offences"],
-)  # fmt: skip
+    [
+        "Fraud",
+        "Embezzlement",
+        "THEFT OF IDENTITY",
+        "Offenses Against Family and Children",
+        "Rape",
+        "Other Assaults",
+        "Vandalism",
+        "Arson",
+        "All Other Offenses",
+        "Homicide - Justifiable",
+        "SHOPLIFTING - PETTY THEFT",
+        "Violence and sexual offences",
+    ],
+)
 def test_other_types_are_off_with_a_reason_but_may_be_switched_on(raw: str) -> None:
     mapped = suggest(raw)
     assert not mapped.use and not mapped.enforcement and mapped.reason
@@ -91,11 +125,16 @@ def test_saved_mapping_wins_and_new_types_are_marked() -> None:
 
 @pytest.mark.parametrize("reason", ["", "   ", suggest("Narcotics").reason])
 def test_enforcement_driven_types_need_a_reason_of_the_users_own(reason: str) -> None:
-    with pytest.raises(InputError, match="uses “Narcotics”, which police find mostly by their own activity, without a reason"):
+    with pytest.raises(
+        InputError, match="uses “Narcotics”, which police find mostly by their own activity, without a reason"
+    ):
         map_all(["Narcotics"], [{"raw": "Narcotics", "category": "Robbery", "use": "yes", "reason": reason}])
     with pytest.raises(InputError, match="without a reason"):
         map_all(["35A"], [{"raw": "35A", "category": "Drugs", "use": "yes", "reason": reason}])
-    mapped = map_all(["Narcotics"], [{"raw": "Narcotics", "category": "Drugs", "use": True, "reason": "Residents' calls only, council 2024-05."}])[0]
+    mapped = map_all(
+        ["Narcotics"],
+        [{"raw": "Narcotics", "category": "Drugs", "use": True, "reason": "Residents' calls only, council 2024-05."}],
+    )[0]
     assert mapped.use and mapped.enforcement and mapped.reason.startswith("Residents")
 
 
@@ -112,7 +151,17 @@ def test_sentences_for_bad_mappings() -> None:
 
 
 def test_a_mapping_survives_its_file_whatever_the_texts(tmp_path: Path) -> None:
-    odd = ['say "hi", she; said', "🚗 theft", "Vol à l’étalage", "two\nlines", "'", "=SUM(A1)", "  padded  ", "", *(f"type {i:04d}" for i in range(1000))]
+    odd = [
+        'say "hi", she; said',
+        "🚗 theft",
+        "Vol à l’étalage",
+        "two\nlines",
+        "'",
+        "=SUM(A1)",
+        "  padded  ",
+        "",
+        *(f"type {i:04d}" for i in range(1000)),
+    ]
     table = map_all(odd)
     path = tmp_path / "map.csv"
     write_csv(path, table)

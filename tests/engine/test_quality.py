@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from incident_makers import SIZE_M, ZONE, as_table, check, clean_columns, findings, square_cells
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.zones import zone
-
-from incident_makers import SIZE_M, ZONE, as_table, check, clean_columns, findings, square_cells
 
 NAT = np.datetime64("NaT", "s")
 
@@ -29,11 +28,27 @@ def test_the_clean_table_has_the_contract_and_nothing_about_persons(tmp_path: Pa
     columns = clean_columns(500)
     columns["victim_name"] = np.array(["Jane"] * 500)
     table = check(columns, tmp_path).tables["incidents"]
-    assert list(table.columns) == ["x", "y", "category", "start", "end", "reported", "time_known", "source_row", "event_id", "category_raw",
-                                   "start_local", "district", "col", "row"]  # fmt: skip
+    assert list(table.columns) == [
+        "x",
+        "y",
+        "category",
+        "start",
+        "end",
+        "reported",
+        "time_known",
+        "source_row",
+        "event_id",
+        "category_raw",
+        "start_local",
+        "district",
+        "col",
+        "row",
+    ]
     assert set(table.text("category")) == {"Robbery", "Burglary", "Theft", "Motor vehicle theft"}
     assert set(table.text("category_raw")) == {"Robbery", "Burglary", "Theft", "Motor Vehicle Theft"}
-    assert (np.floor(table["x"] / SIZE_M) == table["col"]).all() and (np.floor(table["y"] / SIZE_M) == table["row"]).all()
+    assert (np.floor(table["x"] / SIZE_M) == table["col"]).all() and (
+        np.floor(table["y"] / SIZE_M) == table["row"]
+    ).all()
     assert ((table["col"] >= 410) == (table.text("district") == "East")).all()
     rows = table["source_row"]
     assert table["event_id"].tolist() == rows.astype(str).tolist()
@@ -63,8 +78,13 @@ def test_rates_by_type_and_by_the_sources_district(tmp_path: Path) -> None:
     lost |= (columns["category"] == "Burglary") & (np.arange(6000) % 6 == 0)
     columns["raw_x"][lost] = columns["x"][lost] = np.nan
     found = findings(check(columns, tmp_path))
-    assert "1st (" in found["Geocoding by district"]["finding"] and "2nd" not in found["Geocoding by district"]["finding"]
-    assert "Burglary (" in found["Geocoding by crime type"]["finding"] and "Robbery" not in found["Geocoding by crime type"]["finding"]
+    assert (
+        "1st (" in found["Geocoding by district"]["finding"] and "2nd" not in found["Geocoding by district"]["finding"]
+    )
+    assert (
+        "Burglary (" in found["Geocoding by crime type"]["finding"]
+        and "Robbery" not in found["Geocoding by crime type"]["finding"]
+    )
 
 
 def test_null_island_far_away_and_outside(tmp_path: Path) -> None:
@@ -125,14 +145,18 @@ def test_a_police_station_and_a_default_geocode(tmp_path: Path) -> None:
 
 def test_repeated_rows_ids_and_several_victims(tmp_path: Path) -> None:
     columns = clean_columns()
-    for name, values in columns.items():
+    for values in columns.values():
         values[1:4] = values[0]  # the same row four times
         values[11:13] = values[10]
     columns["event_id"][11:13] = (-5, -6)  # three victims of one event
     columns["event_id"][21] = columns["event_id"][20]  # a report with two offences
     result = check(columns, tmp_path)
     found = findings(result)
-    assert (found["Rows repeated"]["rows"], found["One event, several rows"]["rows"], found["Repeated ids"]["rows"]) == (3, 2, 1)
+    assert (
+        found["Rows repeated"]["rows"],
+        found["One event, several rows"]["rows"],
+        found["Repeated ids"]["rows"],
+    ) == (3, 2, 1)
     assert result.values["rows_kept"] == 6000 - 5
     assert {0, 10, 20, 21} <= set(result.tables["incidents"]["source_row"].tolist())
 
@@ -194,7 +218,11 @@ def test_utc_read_as_local_is_noticed_and_read_as_utc_is_right(tmp_path: Path) -
 def test_the_hour_that_clocks_skip_betrays_utc(tmp_path: Path) -> None:
     columns = clean_columns(40_000)
     gap = np.datetime64("2023-03-12T02:10:00") + np.arange(15) * 60
-    columns["start"][:15], columns["start"][100:115], columns["start"][200:215] = gap, gap + np.timedelta64(7, "D"), gap - np.timedelta64(7, "D")
+    columns["start"][:15], columns["start"][100:115], columns["start"][200:215] = (
+        gap,
+        gap + np.timedelta64(7, "D"),
+        gap - np.timedelta64(7, "D"),
+    )
     found = findings(check(columns, tmp_path))
     assert found["Skipped hour"]["severity"] == "caution" and found["Skipped hour"]["rows"] == 15
 
@@ -231,7 +259,10 @@ def test_gaps_weak_months_an_incomplete_end_and_level_shifts(tmp_path: Path) -> 
     keep &= (day < np.datetime64("2024-05-18")) | (np.arange(40_000) % 4 == 0)
     keep &= (columns["category"] != "Theft") | (day > np.datetime64("2022-12-01")) | (np.arange(40_000) % 2 == 0)
     found = findings(check({name: values[keep] for name, values in columns.items()}, tmp_path))
-    assert "2 days have no rows" in found["Empty days"]["finding"] and "2023-04-03, 2023-04-04" in found["Empty days"]["finding"]
+    assert (
+        "2 days have no rows" in found["Empty days"]["finding"]
+        and "2023-04-03, 2023-04-04" in found["Empty days"]["finding"]
+    )
     assert "2022-11" in found["Weak months"]["finding"] and "1 month holds" in found["Weak months"]["finding"]
     assert "newest two weeks" in found["Newest days"]["finding"]
     assert "Theft" in found["Level shifts"]["finding"] and "Robbery" not in found["Level shifts"]["finding"]
@@ -242,7 +273,9 @@ def test_surges_and_first_days(tmp_path: Path) -> None:
     burglary = np.flatnonzero(columns["category"] == "Burglary")
     columns["start"][burglary[:400]] = np.datetime64("2023-06-01T10:00:00") + np.arange(400) * 6000
     theft = np.flatnonzero(columns["category"] == "Theft")[:1500]
-    columns["start"][theft] = columns["start"][theft].astype("datetime64[M]").astype("datetime64[s]") + np.arange(1500) % 900 * 60 + 36_060
+    columns["start"][theft] = (
+        columns["start"][theft].astype("datetime64[M]").astype("datetime64[s]") + np.arange(1500) % 900 * 60 + 36_060
+    )
     found = findings(check(columns, tmp_path))
     assert "Burglary 2023-06" in found["Surges"]["finding"]
     assert found["First of the month"]["rows"] > 1500
@@ -276,7 +309,9 @@ def test_a_bare_end_date_means_the_end_of_that_day(tmp_path: Path) -> None:
     assert (local_end == columns["start"].astype("datetime64[D]") + 1).all()
 
 
-@pytest.mark.parametrize("pattern", ["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M", "%Y%m%d%H%M"])
+@pytest.mark.parametrize(
+    "pattern", ["%Y-%m-%d %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M", "%Y%m%d%H%M"]
+)
 def test_text_dates_of_five_formats(tmp_path: Path, pattern: str) -> None:
     columns = clean_columns()
     written = columns["start"].copy()
@@ -284,7 +319,10 @@ def test_text_dates_of_five_formats(tmp_path: Path, pattern: str) -> None:
     result = check(columns, tmp_path)
     assert result.values["rows_kept"] == 6000 and findings(result)["Date format"]["severity"] == "good"
     table = result.tables["incidents"]
-    assert (zone(ZONE).to_local(table["start"]).astype("datetime64[m]") == written[table["source_row"]].astype("datetime64[m]")).all()
+    assert (
+        zone(ZONE).to_local(table["start"]).astype("datetime64[m]")
+        == written[table["source_row"]].astype("datetime64[m]")
+    ).all()
 
 
 def test_ambiguous_and_unreadable_dates(tmp_path: Path) -> None:
@@ -325,7 +363,9 @@ def test_all_categories_off_and_a_saved_map(tmp_path: Path) -> None:
     types = ["Robbery", "Burglary", "Theft", "Motor Vehicle Theft"]
     off = [{"raw": raw, "category": raw, "use": "no", "reason": "not ours"} for raw in types]
     result = check(columns, tmp_path, category_map=off)
-    assert result.values["verdict"] == "stop" and "No row is of a crime type that is in use." in result.values["sentence"]
+    assert (
+        result.values["verdict"] == "stop" and "No row is of a crime type that is in use." in result.values["sentence"]
+    )
     assert len(result.tables["incidents"]) == 0
     result = check(columns, tmp_path, category_map=[{**off[2], "use": "yes", "category": "Stealing"}, off[0], off[1]])
     assert list(result.values["categories"]) == ["Stealing", "Motor vehicle theft"]
@@ -353,12 +393,14 @@ def test_missing_types_enforcement_and_unknown_ones_are_named(tmp_path: Path) ->
 
 def test_a_thousand_types_with_quotes_and_emoji(tmp_path: Path) -> None:
     columns = clean_columns()
-    columns["category"] = np.array([f'🚔 "type" <b>{i % 1000}</b> & \'co\'' for i in range(6000)], dtype=object)
+    columns["category"] = np.array([f"🚔 \"type\" <b>{i % 1000}</b> & 'co'" for i in range(6000)], dtype=object)
     columns["category"][:3000] = "Robbery “armed” <script>alert(1)</script>"
     result = check(columns, tmp_path)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert len(result.tables["category_map"]) == 1001 and result.values["rows_kept"] == 3000
-    assert "<script" not in page and "<b>" not in page and "&lt;script&gt;alert(1)&lt;/script&gt;" in page and "🚔" in page
+    assert (
+        "<script" not in page and "<b>" not in page and "&lt;script&gt;alert(1)&lt;/script&gt;" in page and "🚔" in page
+    )
 
 
 def test_sentences_for_wrong_settings(tmp_path: Path) -> None:
@@ -396,5 +438,7 @@ def test_rows_are_the_same_whatever_their_order(tmp_path: Path) -> None:
     straight = check(columns, tmp_path)
     shuffled = check({name: values[order] for name, values in columns.items()}, tmp_path)
     assert straight.values["sentence"] == shuffled.values["sentence"]
-    assert {k: v["rows"] for k, v in findings(straight).items()} == {k: v["rows"] for k, v in findings(shuffled).items()}
+    assert {k: v["rows"] for k, v in findings(straight).items()} == {
+        k: v["rows"] for k, v in findings(shuffled).items()
+    }
     assert isinstance(as_table(columns), Table)

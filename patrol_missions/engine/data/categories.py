@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from patrol_missions.core.errors import InputError
@@ -65,8 +65,8 @@ def map_all(raws: Iterable[str], saved: Iterable[Mapping[str, object]] = ()) -> 
         loose.setdefault(_loose(mapped.raw), mapped)
     result = []
     for raw in raws:
-        mapped = chosen.get(raw) or loose.get(_loose(raw))
-        result.append(suggest(raw) if mapped is None else Mapped(raw, mapped.category, mapped.use, mapped.reason, mapped.enforcement, True))
+        own = chosen.get(raw) or loose.get(_loose(raw))
+        result.append(suggest(raw) if own is None else replace(own, raw=raw))
     return result
 
 
@@ -75,14 +75,18 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The category map {path.name} cannot be read ({error}).", "Save it as CSV in UTF-8.") from error
+        raise InputError(
+            f"The category map {path.name} cannot be read ({error}).", "Save it as CSV in UTF-8."
+        ) from error
     first_line = text.partition("\n")[0]
     delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     names = {name: name.strip().lower() for name in reader.fieldnames or () if name}
     absent = [name for name in ("raw", "category", "use") if name not in names.values()]
     if absent:
-        raise InputError(f"The category map {path.name} has no column {', '.join(absent)}.", f"Its columns are {', '.join(COLUMNS)}.")
+        raise InputError(
+            f"The category map {path.name} has no column {', '.join(absent)}.", f"Its columns are {', '.join(COLUMNS)}."
+        )
     return [{names[key]: value or "" for key, value in row.items() if key in names} for row in reader]
 
 
@@ -98,7 +102,8 @@ def _read_rows(saved: Iterable[Mapping[str, object]]) -> dict[str, Mapped]:
     chosen: dict[str, Mapped] = {}
     for number, row in enumerate(saved, start=2):  # line 1 of the file is its header
         raw = _text(row, "raw")
-        mapped = _checked(raw, _text(row, "category").strip(), _switch(row.get("use"), raw), _text(row, "reason").strip(), number)
+        category, reason = (_text(row, key).strip() for key in ("category", "reason"))
+        mapped = _checked(raw, category, _switch(row.get("use"), raw), reason, number)
         before = chosen.setdefault(raw, mapped)
         if (before.category, before.use) != (mapped.category, mapped.use):
             raise InputError(f"The category map has “{raw}” twice with different answers.", "Keep one of the two rows.")
@@ -107,13 +112,15 @@ def _read_rows(saved: Iterable[Mapping[str, object]]) -> dict[str, Mapped]:
 
 def _checked(raw: str, category: str, use: bool, reason: str, line: int) -> Mapped:
     if use and not category:
-        raise InputError(f"Line {line} of the category map uses “{raw}” without a category.", "Write a category or set use to no.")
+        raise InputError(
+            f"Line {line} of the category map uses “{raw}” without a category.", "Write a category or set use to no."
+        )
     by_words = next((found for found in (suggest(raw), suggest(category)) if found.enforcement), None)
     if use and by_words and reason in ("", by_words.reason, rules.ENFORCEMENT):
         raise InputError(
             f"The category map uses “{raw}”, which police find mostly by their own activity, without a reason.",
-            "Planning by it sends patrols back to where they already were; write why it is right here in the column reason, "
-            "or set use to no.",
+            "Planning by it sends patrols back to where they already were; write why it is right here in the column "
+            "reason, or set use to no.",
         )
     if not use and not reason:
         reason = "Switched off in the category map."

@@ -33,6 +33,7 @@ class History:
 
     @property
     def days(self) -> int:
+        """Days from the first to the last, both counted."""
         return 0 if np.isnat(self.first) else int((self.last - self.first).astype(int)) + 1
 
 
@@ -68,24 +69,60 @@ def date_findings(record: Record, history: History) -> list[Finding]:
     bad = dates.failed + dates.missing
     if len(record) and bad == len(record):
         shown = f", such as {_quoted(dates.examples)}" if dates.examples else ""
-        return [Finding("stop", "Dates", bad, 1.0, f"None of the {len(record):,} dates can be understood{shown}.",
-                        "Choose the field that holds the date and time, or convert it to dates such as 2024-01-31 22:15.")]  # fmt: skip
+        return [
+            Finding(
+                "stop",
+                "Dates",
+                bad,
+                1.0,
+                f"None of the {len(record):,} dates can be understood{shown}.",
+                "Choose the field that holds the date and time, or convert it to dates such as 2024-01-31 22:15.",
+            )
+        ]
     if dates.failed:
         severity = "stop" if dates.failed > 0.2 * n else "caution" if dates.failed > 0.01 * n else "note"
-        found.append(Finding(severity, "Dates", dates.failed, dates.failed / n,
-                             f"{dates.failed:,} dates cannot be understood, such as {_quoted(dates.examples)}.",
-                             "Mend them in the source; these rows are left out."))  # fmt: skip
+        found.append(
+            Finding(
+                severity,
+                "Dates",
+                dates.failed,
+                dates.failed / n,
+                f"{dates.failed:,} dates cannot be understood, such as {_quoted(dates.examples)}.",
+                "Mend them in the source; these rows are left out.",
+            )
+        )
     if dates.missing:
-        found.append(Finding("caution" if dates.missing > 0.05 * n else "note", "Dates", dates.missing, dates.missing / n,
-                             f"{dates.missing:,} rows have no date and are left out."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution" if dates.missing > 0.05 * n else "note",
+                "Dates",
+                dates.missing,
+                dates.missing / n,
+                f"{dates.missing:,} rows have no date and are left out.",
+            )
+        )
     if dates.ambiguous:
-        found.append(Finding("caution", "Date format", len(record), 1.0,
-                             f"Nothing in the column tells day-first from month-first dates; {dates.formats[0]} was taken.",
-                             "Check a date that you know, or export dates as year-month-day."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution",
+                "Date format",
+                len(record),
+                1.0,
+                f"Nothing in the column tells day-first from month-first dates; {dates.formats[0]} was taken.",
+                "Check a date that you know, or export dates as year-month-day.",
+            )
+        )
     elif dates.formats and dates.formats[0] != "dates of the layer":
         mixed = f"; {dates.mixed:,} rows contradict the order of day and month and are left out" if dates.mixed else ""
-        found.append(Finding("caution" if dates.mixed else "good", "Date format", dates.mixed, dates.mixed / n,
-                             f"Dates are read as {' and '.join(dates.formats[:3])}{mixed}."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution" if dates.mixed else "good",
+                "Date format",
+                dates.mixed,
+                dates.mixed / n,
+                f"Dates are read as {' and '.join(dates.formats[:3])}{mixed}.",
+            )
+        )
     return found + _out_of_range(record, history, n)
 
 
@@ -93,32 +130,89 @@ def _out_of_range(record: Record, history: History, n: int) -> list[Finding]:
     found = []
     future, stray = int(history.future.sum()), int(history.stray.sum())
     if future:
-        found.append(Finding("caution", "Future dates", future, future / n, f"{future:,} rows are dated in the future and are left out.",
-                             "Check the time zone and the date format, then the rows themselves."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution",
+                "Future dates",
+                future,
+                future / n,
+                f"{future:,} rows are dated in the future and are left out.",
+                "Check the time zone and the date format, then the rows themselves.",
+            )
+        )
     if stray:
         years = np.unique(record.local[history.stray].astype("datetime64[Y]")).astype(str)
         named = ", ".join(years[:6].tolist()) + (" ..." if len(years) > 6 else "")
-        found.append(Finding("note", "Stray dates", stray, stray / n,
-                             f"{stray:,} rows ({named}) lie outside the months in which the record is kept, {history.first} to {history.last}.",
-                             "They are left out, so that the record does not seem to begin with years of next to no crime."))  # fmt: skip
+        found.append(
+            Finding(
+                "note",
+                "Stray dates",
+                stray,
+                stray / n,
+                f"{stray:,} rows ({named}) lie outside the months in which the record is kept, {history.first} to "
+                f"{history.last}.",
+                "They are left out, so that the record does not seem to begin with years of next to no crime.",
+            )
+        )
     return found
 
 
 def length_findings(history: History, kept: int) -> list[Finding]:
     """Whether there is enough to learn from."""
     if kept == 0:
-        return [Finding("stop", "Enough to learn from", 0, 0.0, "No row is left to plan by.", "See the other findings for what removes them.")]
+        return [
+            Finding(
+                "stop",
+                "Enough to learn from",
+                0,
+                0.0,
+                "No row is left to plan by.",
+                "See the other findings for what removes them.",
+            )
+        ]
     years = history.days / 365.25
     if kept < _FEWEST_ROWS:
-        return [Finding("stop", "Enough to learn from", kept, 1.0, f"Only {kept:,} usable {'row is' if kept == 1 else 'rows are'} left, too few to learn from.",
-                        "Use a longer history or more crime types; a few hundred rows are the least.")]  # fmt: skip
+        return [
+            Finding(
+                "stop",
+                "Enough to learn from",
+                kept,
+                1.0,
+                f"Only {kept:,} usable {'row is' if kept == 1 else 'rows are'} left, too few to learn from.",
+                "Use a longer history or more crime types; a few hundred rows are the least.",
+            )
+        ]
     if history.days < _SHORTEST_DAYS:
-        return [Finding("stop", "Enough to learn from", kept, 1.0, f"The record covers {history.days:,} days, less than a year.",
-                        "Add at least one whole year, so that the seasons can be learnt.")]  # fmt: skip
+        return [
+            Finding(
+                "stop",
+                "Enough to learn from",
+                kept,
+                1.0,
+                f"The record covers {history.days:,} days, less than a year.",
+                "Add at least one whole year, so that the seasons can be learnt.",
+            )
+        ]
     if years < 1.95:
-        return [Finding("caution", "Enough to learn from", kept, 1.0, f"The record covers {years:.1f} years; seasons cannot be told from trends.",
-                        "Two years or more are better.")]  # fmt: skip
-    return [Finding("good", "Enough to learn from", kept, 1.0, f"{kept:,} usable rows over {years:.1f} years, {history.first} to {history.last}.")]
+        return [
+            Finding(
+                "caution",
+                "Enough to learn from",
+                kept,
+                1.0,
+                f"The record covers {years:.1f} years; seasons cannot be told from trends.",
+                "Two years or more are better.",
+            )
+        ]
+    return [
+        Finding(
+            "good",
+            "Enough to learn from",
+            kept,
+            1.0,
+            f"{kept:,} usable rows over {years:.1f} years, {history.first} to {history.last}.",
+        )
+    ]
 
 
 def gap_findings(days: np.ndarray, history: History) -> list[Finding]:
@@ -130,10 +224,18 @@ def gap_findings(days: np.ndarray, history: History) -> list[Finding]:
     empty = np.flatnonzero(counts == 0)
     if np.median(counts) >= _FEWEST_A_DAY and len(empty):
         named = ", ".join((history.first + empty[:5]).astype(str).tolist()) + (" ..." if len(empty) > 5 else "")
-        found.append(Finding("caution", "Empty days", 0, len(empty) / history.days,
-                             f"{len(empty):,} {'day has' if len(empty) == 1 else 'days have'} no rows although a usual day has {np.median(counts):.0f}: {named}.",
-                             "Load the missing days; the model would take them for days without crime."))  # fmt: skip
-    return found + _weak_months(days, history) + _weak_end(counts, history)
+        found.append(
+            Finding(
+                "caution",
+                "Empty days",
+                0,
+                len(empty) / history.days,
+                f"{len(empty):,} {'day has' if len(empty) == 1 else 'days have'} no rows although a usual day has "
+                f"{np.median(counts):.0f}: {named}.",
+                "Load the missing days; the model would take them for days without crime.",
+            )
+        )
+    return found + _weak_months(days, history) + _weak_end(counts)
 
 
 def _weak_months(days: np.ndarray, history: History) -> list[Finding]:
@@ -148,20 +250,35 @@ def _weak_months(days: np.ndarray, history: History) -> list[Finding]:
     if not weak:
         return []
     named = ", ".join(f"{first + i} ({counts[i]:,.0f} rows)" for i in weak[:6])
-    return [Finding("caution", "Weak months", int(counts[weak].sum()), len(weak) / len(counts),
-                    f"{len(weak)} {'month holds' if len(weak) == 1 else 'months hold'} less than half of those around: {named}.",
-                    "Check whether the export is complete there.")]  # fmt: skip
+    return [
+        Finding(
+            "caution",
+            "Weak months",
+            int(counts[weak].sum()),
+            len(weak) / len(counts),
+            f"{len(weak)} {'month holds' if len(weak) == 1 else 'months hold'} less than half of those around: "
+            f"{named}.",
+            "Check whether the export is complete there.",
+        )
+    ]
 
 
-def _weak_end(counts: np.ndarray, history: History) -> list[Finding]:
+def _weak_end(counts: np.ndarray) -> list[Finding]:
     if len(counts) < 120:
         return []
     newest, before = counts[-14:].mean(), counts[-104:-14].mean()
     if before < 1 or newest > 0.6 * before:
         return []
-    return [Finding("caution", "Newest days", int(counts[-14:].sum()), 14 / len(counts),
-                    f"The newest two weeks hold {newest:.1f} rows a day against {before:.1f} in the three months before.",
-                    "The end of the record seems incomplete; load again later or plan as of an earlier day.")]  # fmt: skip
+    return [
+        Finding(
+            "caution",
+            "Newest days",
+            int(counts[-14:].sum()),
+            14 / len(counts),
+            f"The newest two weeks hold {newest:.1f} rows a day against {before:.1f} in the three months before.",
+            "The end of the record seems incomplete; load again later or plan as of an earlier day.",
+        )
+    ]
 
 
 def level_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ...], history: History) -> list[Finding]:
@@ -183,8 +300,16 @@ def level_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ..
     if not shifts:
         return []
     named = "; ".join(text for _, text in sorted(shifts, reverse=True)[:5])
-    return [Finding("note", "Level shifts", 0, 0.0, f"The yearly level changes much: {named}.",
-                    "Fine if crime changed; if recording changed, plan by the time after it only.")]  # fmt: skip
+    return [
+        Finding(
+            "note",
+            "Level shifts",
+            0,
+            0.0,
+            f"The yearly level changes much: {named}.",
+            "Fine if crime changed; if recording changed, plan by the time after it only.",
+        )
+    ]
 
 
 def surge_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ...], history: History) -> list[Finding]:
@@ -197,15 +322,25 @@ def surge_findings(days: np.ndarray, category: np.ndarray, labels: tuple[str, ..
     for code, label in enumerate(labels):
         counts = np.bincount(months[category == code], minlength=int(months.max()) + 1)
         for i in np.flatnonzero(counts >= _FEWEST_ROWS):
-            around = np.median(np.r_[counts[max(i - 3, 0) : i], counts[i + 1 : i + 4]]) if len(counts) > 3 else counts[i]
+            around = (
+                np.median(np.r_[counts[max(i - 3, 0) : i], counts[i + 1 : i + 4]]) if len(counts) > 3 else counts[i]
+            )
             if around > 0 and counts[i] > 2 * around:
                 surges.append(f"{label} {first + i} ({counts[i]:,} against {around:,.0f})")
                 rows += int(counts[i])
     if not surges:
         return []
     named = "; ".join(surges[:6]) + (" ..." if len(surges) > 6 else "")
-    return [Finding("note", "Surges", rows, rows / len(days), f"Single months stand far above those around: {named}.",
-                    "Find out why (unrest, a storm, a change of recording): a recent surge weighs on the forecast.")]  # fmt: skip
+    return [
+        Finding(
+            "note",
+            "Surges",
+            rows,
+            rows / len(days),
+            f"Single months stand far above those around: {named}.",
+            "Find out why (unrest, a storm, a change of recording): a recent surge weighs on the forecast.",
+        )
+    ]
 
 
 def calendar_findings(days: np.ndarray, history: History) -> list[Finding]:
@@ -217,14 +352,31 @@ def calendar_findings(days: np.ndarray, history: History) -> list[Finding]:
     january = (months.astype(np.int64) % 12) == 0
     found = []
     for rows, name, remedy in (
-        (day[~january], "First of the month", "The day is probably unknown in many of them; ask how the source fills it."),
-        (day[january], "First of January", "Either fireworks night or the day that the source puts for an unknown one; look at the types."),
+        (
+            day[~january],
+            "First of the month",
+            "The day is probably unknown in many of them; ask how the source fills it.",
+        ),
+        (
+            day[january],
+            "First of January",
+            "Either fireworks night or the day that the source puts for an unknown one; look at the types.",
+        ),
     ):
         counts = np.bincount(rows, minlength=32)
         usual = counts[2:29].mean()
         if counts[1] > 1.5 * usual and poisson.sf(counts[1] - 1, max(usual, 1e-9)) < _SURE:
-            found.append(Finding("note", name, int(counts[1]), counts[1] / len(days),
-                                 f"{counts[1]:,} rows fall on the {name.lower()}, {counts[1] / max(usual, 1):.1f} times a usual day.", remedy))  # fmt: skip
+            found.append(
+                Finding(
+                    "note",
+                    name,
+                    int(counts[1]),
+                    counts[1] / len(days),
+                    f"{counts[1]:,} rows fall on the {name.lower()}, {counts[1] / max(usual, 1):.1f} times a usual "
+                    f"day.",
+                    remedy,
+                )
+            )
     return found
 
 
@@ -239,12 +391,28 @@ def interval_findings(record: Record) -> list[Finding]:
     hours = (record.end[both] - record.start[both]).astype(np.int64) / 3600
     swapped, size = int((hours < 0).sum()), np.abs(hours)
     day, long, week = (int((size > limit).sum()) for limit in (24, CAP_HOURS, 168))
-    found = [Finding("note", "Intervals", rows, rows / max(int(record.use.sum()), 1),
-                     f"{rows:,} rows have a start and an end, in the middle {np.median(size):.1f} hours apart; {day:,} over a day, {week:,} over a week.",
-                     f"Each counts in the shifts it may belong to; {long:,} longer than {CAP_HOURS:.0f} hours count in the first {CAP_HOURS:.0f}.")]  # fmt: skip
+    found = [
+        Finding(
+            "note",
+            "Intervals",
+            rows,
+            rows / max(int(record.use.sum()), 1),
+            f"{rows:,} rows have a start and an end, in the middle {np.median(size):.1f} hours apart; {day:,} over a "
+            f"day, {week:,} over a week.",
+            f"Each counts in the shifts it may belong to; {long:,} longer than {CAP_HOURS:.0f} hours count in the "
+            f"first {CAP_HOURS:.0f}.",
+        )
+    ]
     if swapped:
-        found.append(Finding("caution" if swapped > 0.05 * rows else "note", "Swapped ends", swapped, swapped / rows,
-                             f"{swapped:,} rows end before they start; the two are swapped."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution" if swapped > 0.05 * rows else "note",
+                "Swapped ends",
+                swapped,
+                swapped / rows,
+                f"{swapped:,} rows end before they start; the two are swapped.",
+            )
+        )
     return found
 
 
@@ -259,12 +427,27 @@ def lag_findings(record: Record) -> list[Finding]:
     days = (record.reported[both] - record.start[both]).astype(np.int64) / 86_400
     negative = int((days < -1.0).sum())  # a day of slack: many reports carry a bare date
     median, late = (float(value) for value in np.quantile(days, (0.5, 0.9)))
-    found = [Finding("note", "Report lag", rows, rows / max(int(record.use.sum()), 1),
-                     f"Half of the incidents are reported within {_span(median)}, nine of ten within {_span(late)}.",
-                     "The forecast learns only from what was known at the time.")]  # fmt: skip
+    found = [
+        Finding(
+            "note",
+            "Report lag",
+            rows,
+            rows / max(int(record.use.sum()), 1),
+            f"Half of the incidents are reported within {_span(median)}, nine of ten within {_span(late)}.",
+            "The forecast learns only from what was known at the time.",
+        )
+    ]
     if negative:
-        found.append(Finding("caution" if negative > 0.01 * rows else "note", "Reported too early", negative, negative / rows,
-                             f"{negative:,} rows were reported before they happened.", "One of the two dates is wrong; check the fields."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution" if negative > 0.01 * rows else "note",
+                "Reported too early",
+                negative,
+                negative / rows,
+                f"{negative:,} rows were reported before they happened.",
+                "One of the two dates is wrong; check the fields.",
+            )
+        )
     return found
 
 

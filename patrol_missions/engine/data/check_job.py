@@ -24,13 +24,14 @@ _REPORT = "report.html"
 def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult:
     """Check ``incidents_raw`` against ``cells``.
 
-    Parameters: ``cell_size_m``, ``time_zone`` (IANA), ``times_are`` (``"local"`` or ``"utc"``), ``category_map`` (rows with
-    raw, category, use, reason; may be empty), ``minimum_geocoding_rate`` (percent), ``layer_name``, and optionally ``now``
-    (ISO, UTC), after which rows lie in the future. Columns are those of the tables' contract; ``incidents_raw`` may also
-    carry the source's own ``district`` as coded text, which adds geocoding rates by district.
+    Parameters: ``cell_size_m``, ``time_zone`` (IANA), ``times_are`` (``"local"`` or ``"utc"``), ``category_map`` (rows
+    with raw, category, use, reason; may be empty), ``minimum_geocoding_rate`` (percent), ``layer_name``, and optionally
+    ``now`` (ISO, UTC), after which rows lie in the future. Columns of ``incidents_raw``: ``x, y`` in the grid's system,
+    ``category``, ``start``, and optionally ``raw_x, raw_y, end, reported, event_id`` and the source's own ``district``
+    as coded text, which adds geocoding rates by district.
 
-    Tables out: ``incidents``, ``findings``, ``category_map``. A table that is not fit for a plan is no error: the verdict
-    is ``"stop"``, with the reason in ``sentence``.
+    Tables out: ``incidents``, ``findings``, ``category_map``. A table that is not fit for a plan is no error: the
+    verdict is ``"stop"``, with the reason in ``sentence``.
     """
     times_are = str(parameters.get("times_are") or "local").lower()
     if times_are not in ("local", "utc"):
@@ -66,7 +67,11 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         "first_date": _date(checked.history.first),
         "last_date": _date(checked.history.last),
     }
-    result = {"incidents": incidents, "findings": quality.findings_table(checked), "category_map": quality.mapping_table(record)}
+    result = {
+        "incidents": incidents,
+        "findings": quality.findings_table(checked),
+        "category_map": quality.mapping_table(record),
+    }
     return JobResult(values, result, {"report": _REPORT})
 
 

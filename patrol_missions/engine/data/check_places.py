@@ -1,11 +1,10 @@
-"""What can be wrong with where: no coordinates, wild ones, default geocodes, and the same event twice."""
+"""What can be wrong with where: no coordinates, wild ones, default geocodes and pile-ups."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from patrol_missions.core.grid import cell_keys
 from patrol_missions.engine.data.record import BOGUS, FAR, INSIDE, MISSING, NULL_ISLAND, OUTSIDE, Finding, Record
@@ -46,6 +45,7 @@ class Pile:
 
     @property
     def rows(self) -> int:
+        """How many rows it holds."""
         return len(self.members)
 
 
@@ -59,6 +59,7 @@ class Rate:
 
     @property
     def share(self) -> float:
+        """The rate, 0 to 1."""
         return self.geocoded / self.rows if self.rows else 0.0
 
 
@@ -78,14 +79,31 @@ def geocoding(record: Record, minimum: float) -> list[Finding]:
     geocoded = int((record.use & record.geocoded).sum())
     share = geocoded / used
     missing = used - geocoded
-    sentence = f"{geocoded:,} of {used:,} rows of the types in use have a place in or near the planned area ({_percent(share)})"
+    place = f"a place in or near the planned area ({_percent(share)})"
+    sentence = f"{geocoded:,} of {used:,} rows of the types in use have {place}"
     if geocoded == 0:
-        return [Finding("stop", "Geocoding", missing, 1.0, f"None of the {used:,} rows of the types in use has a usable place.",
-                        "Choose a layer with points or the columns that hold the coordinates, and the right coordinate system.")]  # fmt: skip
+        return [
+            Finding(
+                "stop",
+                "Geocoding",
+                missing,
+                1.0,
+                f"None of the {used:,} rows of the types in use has a usable place.",
+                "Choose a layer with points or the columns that hold the coordinates, and the right coordinate system.",
+            )
+        ]
     if share < minimum:
-        return [Finding("stop", "Geocoding", missing, missing / used, f"Only {sentence}, below the minimum of {_percent(minimum)}.",
-                        "Geocode the missing rows first: what is missing is seldom spread evenly, so the plan would be wrong where "
-                        "addresses fail.")]  # fmt: skip
+        return [
+            Finding(
+                "stop",
+                "Geocoding",
+                missing,
+                missing / used,
+                f"Only {sentence}, below the minimum of {_percent(minimum)}.",
+                "Geocode the missing rows first: what is missing is seldom spread evenly, so the plan would be wrong "
+                "where addresses fail.",
+            )
+        ]
     found = [Finding("good", "Geocoding", missing, missing / used, f"{sentence}; the minimum is {_percent(minimum)}.")]
     types = tuple(mapped.raw for mapped in record.mapping)
     found += _weak_groups(record, "crime type", np.where(record.use, record.category, -1), types, minimum)
@@ -94,16 +112,27 @@ def geocoding(record: Record, minimum: float) -> list[Finding]:
     return found
 
 
-def _weak_groups(record: Record, what: str, codes: np.ndarray, labels: tuple[str, ...], minimum: float) -> list[Finding]:
+def _weak_groups(
+    record: Record, what: str, codes: np.ndarray, labels: tuple[str, ...], minimum: float
+) -> list[Finding]:
     weak = [rate for rate in rates(record, codes, labels) if rate.rows >= _FEW and rate.share < minimum]
     if not weak:
         return []
     missing = sum(rate.rows - rate.geocoded for rate in weak)
-    named = ", ".join(f"{rate.group or 'blank'} ({_percent(rate.share)})" for rate in sorted(weak, key=lambda r: r.share)[:5])
+    named = ", ".join(
+        f"{rate.group or 'blank'} ({_percent(rate.share)})" for rate in sorted(weak, key=lambda r: r.share)[:5]
+    )
     subject = f"1 {what} stays" if len(weak) == 1 else f"{len(weak)} {what}s stay"
-    return [Finding("caution", f"Geocoding by {what}", missing, missing / max(int(record.use.sum()), 1),
-                    f"{subject} below {_percent(minimum)}: {named}.",
-                    "Geocode these before you compare places: the plan sees too little of them.")]  # fmt: skip
+    return [
+        Finding(
+            "caution",
+            f"Geocoding by {what}",
+            missing,
+            missing / max(int(record.use.sum()), 1),
+            f"{subject} below {_percent(minimum)}: {named}.",
+            "Geocode these before you compare places: the plan sees too little of them.",
+        )
+    ]
 
 
 def wild_places(record: Record) -> list[Finding]:
@@ -112,36 +141,72 @@ def wild_places(record: Record) -> list[Finding]:
     count = np.bincount(record.place, minlength=6)
     found = []
     if count[MISSING]:
-        found.append(Finding("note", "No coordinates", int(count[MISSING]), count[MISSING] / n,
-                             f"{count[MISSING]:,} rows have no coordinates.", "Geocode them from their address, or accept the loss."))  # fmt: skip
+        found.append(
+            Finding(
+                "note",
+                "No coordinates",
+                int(count[MISSING]),
+                count[MISSING] / n,
+                f"{count[MISSING]:,} rows have no coordinates.",
+                "Geocode them from their address, or accept the loss.",
+            )
+        )
     if count[NULL_ISLAND]:
-        found.append(Finding("caution", "Null island", int(count[NULL_ISLAND]), count[NULL_ISLAND] / n,
-                             f"{count[NULL_ISLAND]:,} rows have a coordinate of exactly 0 or -1, which stands for “unknown”.",
-                             "They are left out; geocode them if they are many."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution",
+                "Null island",
+                int(count[NULL_ISLAND]),
+                count[NULL_ISLAND] / n,
+                f"{count[NULL_ISLAND]:,} rows have a coordinate of exactly 0 or -1, which stands for “unknown”.",
+                "They are left out; geocode them if they are many.",
+            )
+        )
     if count[FAR]:
-        found.append(Finding("caution", "Far away", int(count[FAR]), count[FAR] / n,
-                             f"{count[FAR]:,} rows lie farther from the planned area than the area is long.",
-                             "They are left out. If they are many, the coordinate system of the layer is set wrongly."))  # fmt: skip
+        found.append(
+            Finding(
+                "caution",
+                "Far away",
+                int(count[FAR]),
+                count[FAR] / n,
+                f"{count[FAR]:,} rows lie farther from the planned area than the area is long.",
+                "They are left out. If they are many, the coordinate system of the layer is set wrongly.",
+            )
+        )
     placed = int(count[INSIDE] + count[OUTSIDE] + count[FAR])
     beyond = int(count[OUTSIDE] + count[FAR])
     if placed and beyond > placed / 2:
-        found.append(Finding("stop", "Outside the cells", beyond, beyond / n,
-                             f"{beyond:,} of {placed:,} places lie outside the planned cells.",
-                             "Check that the layer's coordinate system is right and that the grid covers this jurisdiction."))  # fmt: skip
+        found.append(
+            Finding(
+                "stop",
+                "Outside the cells",
+                beyond,
+                beyond / n,
+                f"{beyond:,} of {placed:,} places lie outside the planned cells.",
+                "Check that the layer's coordinate system is right and that the grid covers this jurisdiction.",
+            )
+        )
     elif count[OUTSIDE]:
         severity = "caution" if count[OUTSIDE] > 0.05 * n else "note"
-        found.append(Finding(severity, "Outside the cells", int(count[OUTSIDE]), count[OUTSIDE] / n,
-                             f"{count[OUTSIDE]:,} rows lie near but outside the planned cells and are left out.",
-                             "Widen the boundary if they belong to the jurisdiction."))  # fmt: skip
+        found.append(
+            Finding(
+                severity,
+                "Outside the cells",
+                int(count[OUTSIDE]),
+                count[OUTSIDE] / n,
+                f"{count[OUTSIDE]:,} rows lie near but outside the planned cells and are left out.",
+                "Widen the boundary if they belong to the jurisdiction.",
+            )
+        )
     return found
 
 
 def piles(record: Record) -> list[Pile]:
     """Coordinates that hold far more rows than their surroundings, or than places usually do.
 
-    Many agencies snap incidents to blocks or crossings, so a coordinate with many rows is no reason to worry. One counts
-    here when it holds at least 50 rows and 0.05 % of all, and either 4 times what any other coordinate within 500 m holds,
-    or 10 times what 99 % of coordinates stay below.
+    Many agencies snap incidents to blocks or crossings, so a coordinate with many rows is no reason to worry. One
+    counts here when it holds at least 50 rows and 0.05 % of all, and either 4 times what any other coordinate within
+    500 m holds, or 10 times what 99 % of coordinates stay below.
 
     It is bogus when its own records place its rows in several districts, or when next to nothing else happens within
     500 m although its crime types are mixed like the whole record's: a real place has types of its own.
@@ -181,12 +246,18 @@ def _judge(record: Record, members: np.ndarray, near: np.ndarray, usual: float) 
         reasons.append(f"{n / usual:.0f} times what 99 % of points stay below")
     if not reasons:
         return None
-    own, whole = (np.bincount(codes, minlength=len(record.mapping)) for codes in (record.category[members], record.category))
+    own, whole = (
+        np.bincount(codes, minlength=len(record.mapping)) for codes in (record.category[members], record.category)
+    )
     apart = np.abs(own / n - whole / len(record)).sum() / 2
     generic = (whole > 0).sum() >= _TYPES_FOR_A_MIX and apart < _GENERIC
     if lonely and generic:
         reasons.append("crime types mixed like the whole record")
-    named = ", ".join(f"{record.mapping[i].raw or 'blank'} {_percent(own[i] / n)}" for i in np.argsort(-own, kind="stable")[:3] if own[i])
+    named = ", ".join(
+        f"{record.mapping[i].raw or 'blank'} {_percent(own[i] / n)}"
+        for i in np.argsort(-own, kind="stable")[:3]
+        if own[i]
+    )
     return Pile(
         x=float(record.raw_x[members[0]]),
         y=float(record.raw_y[members[0]]),
@@ -219,72 +290,32 @@ def without_bogus(record: Record, found: list[Pile]) -> Record:
 
 def pile_findings(found: list[Pile], rows: int) -> list[Finding]:
     """One finding for bogus coordinates, one for other pile-ups."""
+    bogus, piled = [pile for pile in found if pile.bogus], [pile for pile in found if not pile.bogus]
     result = []
-    for bogus, check, what, remedy in (
-        (True, "Bogus geocode", "lie at {points} where an address search puts what it cannot find",
-         "They count as not geocoded and are left out. Geocode them again."),
-        (False, "Pile-up", "pile up at {points}",
-         "Look at each on the map. A police station, hospital or court is no hot spot: draw an exclusion area around it when you build the "
-         "grid. A shopping centre may stay."),
-    ):  # fmt: skip
-        mine = [pile for pile in found if pile.bogus == bogus]
-        if not mine:
-            continue
-        total, top = sum(pile.rows for pile in mine), mine[0]
-        points = "1 point" if len(mine) == 1 else f"{len(mine)} points"
-        most = "it is" if len(mine) == 1 else f"the largest, of {top.rows:,} rows, is"
-        result.append(Finding("caution", check, total, total / max(rows, 1),
-                              f"{total:,} rows {what.format(points=points)}; {most} {top.x:.10g}, {top.y:.10g} ({top.types}): {top.why}.",
-                              remedy))  # fmt: skip
+    if bogus:
+        sentence = _piled("lie at {points} where an address search puts what it cannot find", bogus)
+        remedy = "They count as not geocoded and are left out. Geocode them again."
+        result.append(_pile_finding("Bogus geocode", bogus, rows, sentence, remedy))
+    if piled:
+        remedy = (
+            "Look at each on the map. A police station, hospital or court is no hot spot: draw an exclusion area "
+            "around it "
+            "when you build the grid. A shopping centre may stay."
+        )
+        result.append(_pile_finding("Pile-up", piled, rows, _piled("pile up at {points}", piled), remedy))
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class Repeats:
-    """Rows (boolean masks) that repeat an earlier one.
-
-    :param exact: same id, type, time and place: the same row twice
-    :param same_event: other id, but same type, minute and place: further victims or charges of one event
-    :param repeated_id: rows whose id occurred before with other content
-    """
-
-    exact: np.ndarray
-    same_event: np.ndarray
-    repeated_id: np.ndarray
+def _piled(what: str, found: list[Pile]) -> str:
+    total, top = sum(pile.rows for pile in found), found[0]
+    points = "1 point" if len(found) == 1 else f"{len(found)} points"
+    most = "it is" if len(found) == 1 else f"the largest, of {top.rows:,} rows, is"
+    return f"{total:,} rows {what.format(points=points)}; {most} {top.x:.10g}, {top.y:.10g} ({top.types}): {top.why}."
 
 
-def repeats(record: Record, time_is_exact: np.ndarray) -> Repeats:
-    """Find repeated rows; rows whose time is not known to the minute are never taken for the same event."""
-    frame = pd.DataFrame(
-        {"type": record.category, "start": record.start.astype(np.int64), "x": np.round(record.raw_x, 7), "y": np.round(record.raw_y, 7)}
-    )
-    nothing = np.zeros(len(record), dtype=bool)
-    exact = repeated_id = nothing
-    if record.event_id is not None:
-        ids = pd.factorize(record.event_id)[0]
-        blank = np.char.strip(record.event_id) == "" if record.event_id.dtype.kind == "U" else nothing
-        exact = frame.assign(id=ids).duplicated().to_numpy() & ~blank
-        repeated_id = pd.Series(ids).duplicated().to_numpy() & ~blank & ~exact
-    sure = time_is_exact & ~exact & record.geocoded & ~np.isnat(record.start)
-    same = nothing.copy()
-    same[sure] = frame[sure].duplicated().to_numpy()
-    return Repeats(exact, same, repeated_id)
-
-
-def repeat_findings(found: Repeats, rows: int) -> list[Finding]:
-    """What repeated rows there are, and what is done with them."""
-    result = []
-    for mask, check, one, many, rest in (
-        (found.exact, "Rows repeated", "row repeats", "rows repeat", "an earlier row in id, type, time and place; one of each is kept."),
-        (found.repeated_id, "Repeated ids", "row carries", "rows carry", "the id of an earlier row but another type, time or place; all are "
-         "kept, as reports of several offences look like this."),
-        (found.same_event, "One event, several rows", "row shares", "rows share", "type, minute and place with an earlier row, as several "
-         "victims of one event do; each event is kept once, because patrol deters events."),
-    ):  # fmt: skip
-        count = int(mask.sum())
-        if count:
-            result.append(Finding("note", check, count, count / max(rows, 1), f"{count:,} {one if count == 1 else many} {rest}"))
-    return result
+def _pile_finding(check: str, found: list[Pile], rows: int, sentence: str, remedy: str) -> Finding:
+    total = sum(pile.rows for pile in found)
+    return Finding("caution", check, total, total / max(rows, 1), sentence, remedy)
 
 
 def _percent(share: float) -> str:

@@ -36,6 +36,7 @@ class Spike:
 
     @property
     def clock(self) -> str:
+        """The time of day, as HH:MM."""
         return f"{self.minute // 60:02d}:{self.minute % 60:02d}"
 
 
@@ -58,8 +59,9 @@ class Clock:
 def read_clock(record: Record) -> Clock:
     """Decide which rows tell the time of day.
 
-    A row does not when its text is a bare date, or when it stands at 00:00, 00:01 or 12:00 exactly and its crime type has
-    far more rows there than at comparable times (at least 3 times, and by chance less often than once in a million).
+    A row does not when its text is a bare date, or when it stands at 00:00, 00:01 or 12:00 exactly and its crime type
+    has far more rows there than at comparable times: at least 3 times as many, and more than chance brings once in a
+    million.
     """
     dated = ~np.isnat(record.start)
     known = dated & record.dates.has_time
@@ -91,7 +93,9 @@ def _defaults(record: Record, wall: np.ndarray, rows: np.ndarray) -> tuple[np.nd
     codes = record.category[at]
     totals = np.bincount(codes, minlength=types)
     full = seconds % 60 == 0
-    histogram = np.bincount(codes[full] * _MINUTES + seconds[full] // 60, minlength=types * _MINUTES).reshape(types, _MINUTES)
+    histogram = np.bincount(codes[full] * _MINUTES + seconds[full] // 60, minlength=types * _MINUTES).reshape(
+        types, _MINUTES
+    )
     marked = np.zeros(len(wall), dtype=bool)
     spikes: list[Spike] = []
     for minute, others in _DEFAULTS.items():
@@ -103,7 +107,10 @@ def _defaults(record: Record, wall: np.ndarray, rows: np.ndarray) -> tuple[np.nd
             spiked |= rest
         chosen = full & (seconds == minute * 60) & spiked[codes]
         marked[at[chosen]] = True
-        spikes += [Spike(record.mapping[i].raw, minute, int(histogram[i, minute]), int(totals[i])) for i in np.flatnonzero(spiked)]
+        spikes += [
+            Spike(record.mapping[i].raw, minute, int(histogram[i, minute]), int(totals[i]))
+            for i in np.flatnonzero(spiked)
+        ]
     return marked, spikes
 
 
@@ -122,15 +129,32 @@ def clock_findings(record: Record, clock: Clock) -> list[Finding]:
     unknown = n - int(clock.known.sum())
     if unknown >= 0.95 * n:
         written = "at 00:00" if record.dates.has_time[dated].any() else "without a time of day"
-        return [Finding("caution", "Date only", unknown, unknown / n,
-                        f"The record holds dates only: {_percent(unknown / n)} of rows are {written}. Shifts of one day cannot be told apart.",
-                        "Ask for the field with the time of day. Until then each incident counts in all shifts of its day by their length, "
-                        "and one shift a day is the honest plan.")]  # fmt: skip
+        return [
+            Finding(
+                "caution",
+                "Date only",
+                unknown,
+                unknown / n,
+                f"The record holds dates only: {_percent(unknown / n)} of rows are {written}. Shifts of one day "
+                f"cannot be told apart.",
+                "Ask for the field with the time of day. Until then each incident counts in all shifts of its day by "
+                "their length, and one shift a day is the honest plan.",
+            )
+        ]
     found = _default_findings(record, clock, n)
     if not clock.by_the_minute:
         rows = int(clock.known.sum())
-        found.append(Finding("note", "Full hours", rows, rows / n, "Nine of ten times are on the full hour.",
-                             "Fine for shifts that begin on the hour; rows that share type, hour and place are not taken for one event."))  # fmt: skip
+        found.append(
+            Finding(
+                "note",
+                "Full hours",
+                rows,
+                rows / n,
+                "Nine of ten times are on the full hour.",
+                "Fine for shifts that begin on the hour; rows that share type, hour and place are not taken for one "
+                "event.",
+            )
+        )
     return found + _zone_findings(record, clock)
 
 
@@ -138,19 +162,40 @@ def _default_findings(record: Record, clock: Clock, n: int) -> list[Finding]:
     found = []
     bare = int((~np.isnat(record.start) & ~record.dates.has_time).sum())
     if bare:
-        found.append(Finding("note", "Bare dates", bare, bare / n, f"{bare:,} rows have a date without a time of day.",
-                             "They count in all shifts of their day by length."))  # fmt: skip
+        found.append(
+            Finding(
+                "note",
+                "Bare dates",
+                bare,
+                bare / n,
+                f"{bare:,} rows have a date without a time of day.",
+                "They count in all shifts of their day by length.",
+            )
+        )
     for minute, name in ((0, "Midnight"), (1, "Midnight"), (720, "Noon")):
         spikes = [spike for spike in clock.spikes if spike.minute == minute]
         if not spikes:
             continue
         rows = sum(spike.rows for spike in spikes)
-        named = "; ".join(f"{spike.raw or 'blank'} ({_part(spike)})" for spike in spikes[:5]) + (" and others" if len(spikes) > 5 else "")
-        severity = "caution" if rows > 0.05 * n or any(spike.rows >= 0.5 * spike.of and _is_used(record, spike) for spike in spikes) else "note"
-        found.append(Finding(severity, f"{name} spike", rows, rows / n,
-                             f"{spikes[0].clock} stands for an unknown time of day: {named}.",
-                             "These rows keep their date and count in all shifts of that day by length, never as the shift at "
-                             f"{spikes[0].clock}."))  # fmt: skip
+        named = "; ".join(f"{spike.raw or 'blank'} ({_part(spike)})" for spike in spikes[:5]) + (
+            " and others" if len(spikes) > 5 else ""
+        )
+        severity = (
+            "caution"
+            if rows > 0.05 * n or any(spike.rows >= 0.5 * spike.of and _is_used(record, spike) for spike in spikes)
+            else "note"
+        )
+        found.append(
+            Finding(
+                severity,
+                f"{name} spike",
+                rows,
+                rows / n,
+                f"{spikes[0].clock} stands for an unknown time of day: {named}.",
+                "These rows keep their date and count in all shifts of that day by length, never as the shift at "
+                f"{spikes[0].clock}.",
+            )
+        )
     return found
 
 
@@ -178,12 +223,30 @@ def _zone_findings(record: Record, clock: Clock) -> list[Finding]:
     if quiet is not None and quiet not in _TROUGH:
         other, name = (written, "local time") if record.written_in_utc else (record.zone.to_local(written), "UTC")
         then = quietest_hour(other)
-        guess = f" Read as {name}, it would be {then:02d}:00, as it should." if then in _TROUGH and then is not None else ""
-        found.append(Finding("caution", "Time zone", len(local), 1.0,
-                             f"The quietest hour of the record is around {quiet:02d}:00 local time; in cities it is between 02:00 and "
-                             f"07:00.{guess}", "Check the time zone and whether the times are local or UTC."))  # fmt: skip
+        guess = (
+            f" Read as {name}, it would be {then:02d}:00, as it should." if then in _TROUGH and then is not None else ""
+        )
+        found.append(
+            Finding(
+                "caution",
+                "Time zone",
+                len(local),
+                1.0,
+                f"The quietest hour of the record is around {quiet:02d}:00 local time; in cities it is between 02:00 "
+                f"and 07:00.{guess}",
+                "Check the time zone and whether the times are local or UTC.",
+            )
+        )
     elif quiet is not None:
-        found.append(Finding("good", "Time zone", len(local), 1.0, f"The quietest hour is around {quiet:02d}:00 local time, as in other cities."))
+        found.append(
+            Finding(
+                "good",
+                "Time zone",
+                len(local),
+                1.0,
+                f"The quietest hour is around {quiet:02d}:00 local time, as in other cities.",
+            )
+        )
     gap = _skipped_hour(record, clock)
     return found + ([gap] if gap else [])
 
@@ -197,12 +260,23 @@ def _skipped_hour(record: Record, clock: Clock) -> Finding | None:
     week = np.timedelta64(7, "D")
     usual = (int(record.zone.skipped(wall - week).sum()) + int(record.zone.skipped(wall + week).sum())) / 2
     if usual >= 10 and rows > 0.3 * usual:
-        return Finding("caution", "Skipped hour", rows, rows / max(len(wall), 1),
-                       f"{rows:,} rows carry a time that the clocks skipped in spring, about as many as in the same hour of other weeks.",
-                       "The times are probably UTC or standard time all year; check the setting.")  # fmt: skip
+        return Finding(
+            "caution",
+            "Skipped hour",
+            rows,
+            rows / max(len(wall), 1),
+            f"{rows:,} rows carry a time that the clocks skipped in spring, about as many as in the same hour of "
+            f"other weeks.",
+            "The times are probably UTC or standard time all year; check the setting.",
+        )
     if rows:
-        return Finding("note", "Skipped hour", rows, rows / max(len(wall), 1),
-                       f"{rows:,} rows carry a time that the clocks skipped in spring; they are read as the moment of the change.")  # fmt: skip
+        return Finding(
+            "note",
+            "Skipped hour",
+            rows,
+            rows / max(len(wall), 1),
+            f"{rows:,} rows carry a time that the clocks skipped in spring; they are read as the moment of the change.",
+        )
     return None
 
 

@@ -1,11 +1,11 @@
 """Dates and times out of text columns, in whatever one format a records system wrote them.
 
-Texts are grouped by their *shape*, the text with every digit replaced by 0: a column of a million dates has a handful of
-shapes. Each shape is understood once, and its numbers are then read for all its rows at once.
+Texts are grouped by their *shape*, the text with every digit replaced by 0: a column of a million dates has a handful
+of shapes. Each shape is understood once, and its numbers are then read for all its rows at once.
 
-Day-first and month-first dates look alike (03/04/2020). The whole column decides: a first number above 12 anywhere means
-the day comes first, a second number above 12 means the month does. When no row decides, month-first is taken (day-first
-between dots, as in 03.04.2020) and the column is called ambiguous.
+Day-first and month-first dates look alike (03/04/2020). The whole column decides: a first number above 12 anywhere
+means the day comes first, a second number above 12 means the month does. When no row decides, month-first is taken and
+the column is called ambiguous; between dots, as in 03.04.2020, the day comes first.
 """
 
 from __future__ import annotations
@@ -145,13 +145,17 @@ def parse_dates(values: np.ndarray) -> ParsedDates:
 def _from_datetimes(wall: np.ndarray) -> ParsedDates:
     nothing = np.zeros(len(wall), dtype=bool)
     missing = int(np.isnat(wall).sum())
-    return ParsedDates(wall, np.zeros(len(wall), dtype=np.int32), nothing, ~np.isnat(wall), missing, formats=("dates of the layer",))
+    return ParsedDates(
+        wall, np.zeros(len(wall), dtype=np.int32), nothing, ~np.isnat(wall), missing, formats=("dates of the layer",)
+    )
 
 
 def _from_text(values: np.ndarray) -> ParsedDates:
     n = len(values)
     nat = np.full(n, np.datetime64("NaT", "s"))
-    column = _Column(nat, np.zeros(n, dtype=np.int32), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool))
+    column = _Column(
+        nat, np.zeros(n, dtype=np.int32), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    )
     unordered: list[_Group] = []
     missing = 0
     for rows, codes, shape in _shapes(values):
@@ -173,7 +177,16 @@ def _from_text(values: np.ndarray) -> ParsedDates:
     examples = tuple(dict.fromkeys(text[:60] for text in values[failed[:1000]].tolist()))[:3]
     formats = tuple(sorted(column.formats, key=lambda name: -column.formats[name]))
     return ParsedDates(
-        column.wall, column.offset_s, column.has_offset, column.has_time, missing, len(failed), examples, formats, ambiguous, mixed
+        column.wall,
+        column.offset_s,
+        column.has_offset,
+        column.has_time,
+        missing,
+        len(failed),
+        examples,
+        formats,
+        ambiguous,
+        mixed,
     )
 
 
@@ -183,7 +196,9 @@ def _shapes(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
         return
     characters = _characters(values)
     # Odd multipliers of 64 random bits make texts of different shape fall on different sums.
-    multipliers = np.random.default_rng(20).integers(1, 1 << 63, len(characters), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    multipliers = np.random.default_rng(20).integers(1, 1 << 63, len(characters), dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
     shape_of = np.arange(256, dtype=np.uint64) + np.uint64(1)
     shape_of[_ZERO : _ZERO + 10] = _ZERO + 1  # all digits count as the character 0
     sums = np.zeros(len(values), dtype=np.uint64)

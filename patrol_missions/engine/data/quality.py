@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.data import category_rules, check_history, check_places, check_times
-from patrol_missions.engine.data.categories import Mapped
+from patrol_missions.engine.data import check_history, check_places, check_repeats, check_times
+from patrol_missions.engine.data.check_categories import category_findings
 from patrol_missions.engine.data.check_history import History
-from patrol_missions.engine.data.check_places import Pile, Repeats
+from patrol_missions.engine.data.check_places import Pile
+from patrol_missions.engine.data.check_repeats import Repeats
 from patrol_missions.engine.data.check_times import Clock
 from patrol_missions.engine.data.record import INSIDE, SEVERITIES, Cells, Finding, Record
-
-_MANY = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,21 +47,39 @@ def check(record: Record, cells: Cells, minimum_geocoding: float, now: np.dateti
     """
     clock = check_times.read_clock(record)
     history = check_history.read_history(record, now)
-    repeats = check_places.repeats(record, clock.known & clock.by_the_minute)
+    repeats = check_repeats.repeats(record, clock.known & clock.by_the_minute)
     piles = check_places.piles(record)
     record = check_places.without_bogus(record, piles)
     dated = ~np.isnat(record.start)
-    keep = record.use & dated & (record.place == INSIDE) & ~history.future & ~history.stray & ~repeats.exact & ~repeats.same_event
+    keep = (
+        record.use
+        & dated
+        & (record.place == INSIDE)
+        & ~history.future
+        & ~history.stray
+        & ~repeats.exact
+        & ~repeats.same_event
+    )
     found = _findings(record, clock, history, repeats, piles, keep, minimum_geocoding)
     verdict, sentence = _verdict(found, len(record), int(keep.sum()))
     return Checked(record, cells, clock, history, repeats, piles, keep, tuple(found), verdict, sentence)
 
 
 def _findings(
-    record: Record, clock: Clock, history: History, repeats: Repeats, piles: list[Pile], keep: np.ndarray, minimum: float
+    record: Record,
+    clock: Clock,
+    history: History,
+    repeats: Repeats,
+    piles: list[Pile],
+    keep: np.ndarray,
+    minimum: float,
 ) -> list[Finding]:
     if len(record) == 0:
-        return [Finding("stop", "Rows", 0, 0.0, "The incident layer has no rows.", "Choose another layer, or clear its filter.")]
+        return [
+            Finding(
+                "stop", "Rows", 0, 0.0, "The incident layer has no rows.", "Choose another layer, or clear its filter."
+            )
+        ]
     days = clock_days(record, clock)[keep]
     planning, labels = planning_categories(record, keep)
     found = [
@@ -74,7 +89,7 @@ def _findings(
         *check_places.wild_places(record),
         *check_places.pile_findings(piles, len(record)),
         *check_times.clock_findings(record, clock),
-        *check_places.repeat_findings(repeats, len(record)),
+        *check_repeats.repeat_findings(repeats),
         *check_history.gap_findings(days, history),
         *check_history.level_findings(days, planning, labels, history),
         *check_history.surge_findings(days, planning, labels, history),
@@ -102,48 +117,6 @@ def planning_categories(record: Record, keep: np.ndarray) -> tuple[np.ndarray, t
     place = np.zeros(len(distinct), dtype=np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     return place[codes], tuple(distinct[i] for i in order)
-
-
-def category_findings(record: Record) -> list[Finding]:
-    """What the mapping leaves out, what it does not know, and what it uses in spite of a warning."""
-    n = len(record)
-    rows = np.bincount(record.category, minlength=len(record.mapping))
-    found = []
-    if not record.use.any():
-        found.append(Finding("stop", "Crime types", n, 1.0, "No row is of a crime type that is in use.",
-                             "Switch on at least one type in the category map."))  # fmt: skip
-    groups: tuple[tuple[str, str, list[bool], str, str], ...] = (
-        ("note", "Enforcement-driven types", [m.enforcement and not m.use for m in record.mapping],
-         "that police find mostly by their own activity {is|are} left out", "Planning by them sends patrols back to where they have been; "
-         "the category map can switch one on if you write the reason."),
-        ("note", "Enforcement-driven types in use", [m.enforcement and m.use for m in record.mapping],
-         "that police find mostly by their own activity {is|are} in use by your choice", "The reason in the category map is printed in this report."),
-        ("note", "Unknown types", [m.reason == category_rules.UNKNOWN for m in record.mapping],
-         "{is|are} not recognised and left out", "Give each a planning category in the category map and use that map from now on."),
-        ("note", "Mixed types", [m.reason == category_rules.MIXED for m in record.mapping],
-         "{mixes|mix} many kinds of offence and {is|are} left out", "Ask for the finer type, or map it if you know what it holds."),
-        ("note", "No type", [m.reason == category_rules.BLANK for m in record.mapping], "{is|are} blank", "Fill in the type in the source."),
-        ("caution", "New types", [_is_new(m, record.mapping) for m in record.mapping],
-         "{is|are} not in your category map and taken as suggested", "Look at the new lines of the category map and save it again."),
-    )  # fmt: skip
-    for severity, name, chosen, words, remedy in groups:
-        mine = np.flatnonzero(chosen)
-        if not len(mine):
-            continue
-        count = int(rows[mine].sum())
-        if name in ("Unknown types", "No type") and count > _MANY * n:
-            severity = "caution"
-        subject = "1 crime type" if len(mine) == 1 else f"{len(mine)} crime types"
-        named = ", ".join(f"{record.mapping[i].raw.strip() or 'blank'} ({rows[i]:,})" for i in mine[np.argsort(-rows[mine], kind="stable")][:12])
-        more = " and others" if len(mine) > 12 else ""
-        verb = re.sub(r"\{(\w+)\|(\w+)\}", r"\1" if len(mine) == 1 else r"\2", words)
-        sentence = f"{subject} {verb}: {named}{more}."
-        found.append(Finding(severity, name, count, count / n, sentence, remedy))
-    return found
-
-
-def _is_new(mapped: Mapped, mapping: Sequence[Mapped]) -> bool:
-    return not mapped.saved and mapped.raw.strip() != "" and any(other.saved for other in mapping)
 
 
 def _verdict(found: list[Finding], read: int, kept: int) -> tuple[str, str]:
@@ -201,17 +174,27 @@ def _ids(record: Record, rows: np.ndarray) -> np.ndarray:
 
 
 def _local_text(local: np.ndarray, known: np.ndarray) -> np.ndarray:
-    minutes = np.char.replace(np.datetime_as_string(local, unit="m"), "T", " ") if len(local) else np.zeros(0, dtype="<U16")
+    minutes = (
+        np.char.replace(np.datetime_as_string(local, unit="m"), "T", " ") if len(local) else np.zeros(0, dtype="<U16")
+    )
     return np.where(known, minutes, minutes.astype("<U10"))
 
 
 def findings_table(checked: Checked) -> Table:
     """The table ``findings``, the gravest first."""
     found = checked.findings
-    table = Table({"rows": np.array([f.rows for f in found], dtype=np.int64), "share": np.array([f.share for f in found], dtype=np.float64)})
+    table = Table(
+        {
+            "rows": np.array([f.rows for f in found], dtype=np.int64),
+            "share": np.array([f.share for f in found], dtype=np.float64),
+        }
+    )
     for name in ("severity", "check", "finding", "remedy"):
         table = table.with_text(name, [getattr(f, name) for f in found])
-    return Table({name: table.columns[name] for name in ("severity", "check", "rows", "share", "finding", "remedy")}, table.labels)
+    return Table(
+        {name: table.columns[name] for name in ("severity", "check", "rows", "share", "finding", "remedy")},
+        table.labels,
+    )
 
 
 def mapping_table(record: Record) -> Table:

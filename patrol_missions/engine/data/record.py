@@ -100,7 +100,9 @@ class Record:
 
 def read_cells(table: Table, size_m: float) -> Cells:
     """The cells of the table ``cells``."""
-    district, districts = _codes(table, "district") if "district" in table else (np.full(len(table), -1, dtype=np.int32), ())
+    district, districts = (
+        _codes(table, "district") if "district" in table else (np.full(len(table), -1, dtype=np.int32), ())
+    )
     return Cells(table["col"], table["row"], size_m, district, districts)
 
 
@@ -113,7 +115,9 @@ def raw_types(table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.where(codes < 0, np.int32(texts.index(NO_TYPE)), codes), texts
 
 
-def read(table: Table, cells: Cells, zone: Zone, written_in_utc: bool, codes: np.ndarray, mapping: Sequence[Mapped]) -> Record:
+def read(
+    table: Table, cells: Cells, zone: Zone, written_in_utc: bool, codes: np.ndarray, mapping: Sequence[Mapped]
+) -> Record:
     """Understand every row of ``incidents_raw``; what cannot be understood stays in, marked as such."""
     dates = parse_dates(table["start"])
     start = dates.to_utc(zone, written_in_utc)
@@ -139,7 +143,7 @@ def read(table: Table, cells: Cells, zone: Zone, written_in_utc: bool, codes: np
         reported=_moments(table, "reported", zone, written_in_utc, np.zeros(len(table), dtype=bool)),
         place=_places(x, y, raw_x, raw_y, cell, cells),
         cell=cell,
-        event_id=table["event_id"] if "event_id" in table else None,
+        event_id=table.columns.get("event_id"),
         district=district,
         districts=districts,
     )
@@ -157,7 +161,9 @@ def _moments(table: Table, name: str, zone: Zone, written_in_utc: bool, day_is_e
     return moments
 
 
-def _places(x: np.ndarray, y: np.ndarray, raw_x: np.ndarray, raw_y: np.ndarray, cell: np.ndarray, cells: Cells) -> np.ndarray:
+def _places(
+    x: np.ndarray, y: np.ndarray, raw_x: np.ndarray, raw_y: np.ndarray, cell: np.ndarray, cells: Cells
+) -> np.ndarray:
     place = np.full(len(x), OUTSIDE, dtype=np.int8)
     place[cell >= 0] = INSIDE
     if len(cells.columns):

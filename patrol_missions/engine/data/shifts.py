@@ -30,7 +30,13 @@ EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 _MINUTES_A_DAY = 1440
 _TIME = re.compile(r"(\d{1,2})(?:[:.h]?([0-5]\d))?(?::00)?\s*(am|pm|a\.m\.|p\.m\.)?")
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DAY_GROUPS = {"weekdays": (0, 1, 2, 3, 4), "weekends": (5, 6), "daily": EVERY_DAY, "every day": EVERY_DAY, "all": EVERY_DAY}
+_DAY_GROUPS = {
+    "weekdays": (0, 1, 2, 3, 4),
+    "weekends": (5, 6),
+    "daily": EVERY_DAY,
+    "every day": EVERY_DAY,
+    "all": EVERY_DAY,
+}
 _TIME_HINT = "Write times as 07:00 or 19:30, 00:00 to 23:59."
 _DAYS_HINT = "Write days like Mon-Fri or Sat, Sun; leave blank for every day."
 
@@ -72,7 +78,6 @@ class Instances:
     :param date: operational date, the local date of the start as midnight, datetime64[s]
     :param start: UTC, datetime64[s]
     :param end: UTC, datetime64[s], always after the start
-    :param exposure_hours: real hours between start and end, float64
     """
 
     zone: Zone
@@ -83,6 +88,7 @@ class Instances:
 
     @cached_property
     def exposure_hours(self) -> np.ndarray:
+        """Real hours between start and end, float64."""
         return (self.end - self.start).astype(np.int64) / 3600.0
 
     def __len__(self) -> int:
@@ -126,7 +132,7 @@ class ShiftPlan:
 
     def following(self, start_utc: np.datetime64, count: int) -> Instances:
         """The first ``count`` occurrences that start at or after a UTC moment."""
-        moment = np.datetime64(start_utc, "s")
+        moment = start_utc.astype("datetime64[s]")
         per_week = sum(len(shift.weekdays) for shift in self.shifts)
         days = np.timedelta64(7 * (count // per_week + 2), "D")
         found = self.instances(moment, moment + days)
@@ -163,7 +169,9 @@ def parse_shifts(rows: Iterable[Mapping[str, object]]) -> tuple[Shift, ...]:
         if not name:
             raise InputError(f"Shift {number} has no name.", "Give every shift a name, such as Night.")
         if any(name.casefold() == other.name.casefold() for other in shifts):
-            raise InputError(f"Two shifts are called “{name}”.", "Give every shift a name of its own, such as Night (weekend).")
+            raise InputError(
+                f"Two shifts are called “{name}”.", "Give every shift a name of its own, such as Night (weekend)."
+            )
         shifts.append(Shift(name, _clock(start, name, "start"), _clock(end, name, "end"), parse_weekdays(days, name)))
     return tuple(shifts)
 

@@ -1,8 +1,8 @@
 """Local wall time and UTC for whole columns at once, through a table of the zone's clock changes.
 
-One rule turns wall time into UTC: *the first moment at which the clock shows that time or a later one*. So a time that a
-clock change skips is the moment of the change, a time that is shown twice is its first showing, and later wall times never
-come before earlier ones. Spans that abut on the wall therefore abut in UTC on every day of the year.
+One rule turns wall time into UTC: *the first moment at which the clock shows that time or a later one*. So a time that
+a clock change skips is the moment of the change, a time that is shown twice is its first showing, and later wall times
+never come before earlier ones. Spans that abut on the wall therefore abut in UTC on every day of the year.
 """
 
 from __future__ import annotations

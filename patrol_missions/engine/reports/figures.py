@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,7 +16,7 @@ BLUE = "#3f88c5"
 ORANGE = "#d9822b"
 GREY = "#8b96a0"
 _INK = "#010203"  # stands for the page's own text colour
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "patrol-missions",
     "font.family": "sans-serif",

@@ -13,9 +13,10 @@ Everything that is not :class:`Html` is escaped, so texts of a user's data can n
 from __future__ import annotations
 
 import html as _html
-import numbers
 import re
 from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 LEVELS = ("good", "note", "caution", "stop")
 """Tones of banners and chips, from all is well to do not go on."""
@@ -28,9 +29,11 @@ _CSS = """
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2.2rem 1.4rem 4rem;max-width:62rem;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif}
-h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}h3{font-size:1rem;margin:1.4rem 0 .4rem}
+h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}
+h3{font-size:1rem;margin:1.4rem 0 .4rem}
 .sub,footer,figcaption,caption{color:var(--soft)}.sub{margin:0 0 1.4rem}p{max-width:46rem;margin:.5rem 0}
-.banner{border-left:5px solid;border-radius:4px;padding:.8rem 1.1rem;margin:1.2rem 0}.banner strong{display:block;font-size:1.1rem}
+.banner{border-left:5px solid;border-radius:4px;padding:.8rem 1.1rem;margin:1.2rem 0}
+.banner strong{display:block;font-size:1.1rem}
 .banner p{margin:.2rem 0 0;color:var(--ink)}
 .good{color:var(--good);background:var(--good-bg)}.note{color:var(--note);background:var(--note-bg)}
 .caution{color:var(--caution);background:var(--caution-bg)}.stop{color:var(--stop);background:var(--stop-bg)}
@@ -39,14 +42,17 @@ h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margi
 .facts div{background:var(--panel);border-radius:4px;padding:.6rem .8rem}.facts dt{color:var(--soft);font-size:.85rem}
 .facts dd{margin:0;font-size:1.25rem;font-weight:600;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-caption{text-align:left;padding-bottom:.3rem}th,td{padding:.4rem .7rem .4rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+caption{text-align:left;padding-bottom:.3rem}
+th,td{padding:.4rem .7rem .4rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);border-bottom-width:2px;white-space:nowrap}
-td{overflow-wrap:break-word}td small{display:block;color:var(--soft);font-size:.95em;margin-top:.15rem}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
+td{overflow-wrap:break-word}td small{display:block;color:var(--soft);font-size:.95em;margin-top:.15rem}
+.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
 figure{margin:1.2rem 0}figure svg{width:100%;height:auto;display:block}figcaption{font-size:.88rem;margin-top:.3rem}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.85rem}
 @media print{@page{margin:16mm}:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#f5f5f5;
 --good:#1f7a4d;--note:#3a6ea5;--caution:#96600a;--stop:#b3261e;--good-bg:#fff;--note-bg:#fff;--caution-bg:#fff;--stop-bg:#fff}
-body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}thead{display:table-header-group}
+body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}
+thead{display:table-header-group}
 .banner,.chip{border:1px solid;border-left-width:5px}.chip{border-left-width:1px}.wide{overflow:visible}}
 """
 
@@ -83,7 +89,9 @@ def paragraph(text: object) -> Html:
 def banner(level: str, title: str, text: str = "") -> Html:
     """A verdict in large letters; ``level`` is one of :data:`LEVELS`."""
     body = f"<p>{_text(text)}</p>" if text else ""
-    return Html(f'<section class="banner {_level(level)}" role="status"><strong>{_text(title)}</strong>{body}</section>')
+    return Html(
+        f'<section class="banner {_level(level)}" role="status"><strong>{_text(title)}</strong>{body}</section>'
+    )
 
 
 def chip(level: str, text: str) -> Html:
@@ -102,12 +110,19 @@ def facts(items: Iterable[tuple[str, object]]) -> Html:
     return Html(f'<dl class="facts">{cells}</dl>')
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", numeric: Iterable[int] = ()) -> Html:
+def table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", numeric: Iterable[int] = ()
+) -> Html:
     """A table. Integers get thousands separators; columns of numbers, and those listed in ``numeric``, align right."""
     lines = [list(row) for row in rows]
-    right = set(numeric) | {i for i in range(len(headers)) if lines and all(isinstance(line[i], numbers.Real) for line in lines)}
+    right = set(numeric) | {
+        i for i in range(len(headers)) if lines and all(isinstance(line[i], (int, float, np.number)) for line in lines)
+    }
     head = "".join(f'<th scope="col"{_align(i, right)}>{_text(name)}</th>' for i, name in enumerate(headers))
-    body = "".join("<tr>" + "".join(f"<td{_align(i, right)}>{_value(v)}</td>" for i, v in enumerate(line)) + "</tr>\n" for line in lines)
+    body = "".join(
+        "<tr>" + "".join(f"<td{_align(i, right)}>{_value(v)}</td>" for i, v in enumerate(line)) + "</tr>\n"
+        for line in lines
+    )
     title = f"<caption>{_text(caption)}</caption>" if caption else ""
     return Html(f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>')
 
@@ -131,9 +146,9 @@ def _align(column: int, right: set[int]) -> str:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return f"{value:,}"
-    if isinstance(value, numbers.Real):
+    if isinstance(value, (float, np.floating)):
         return f"{value:,.3g}"
     return _text(value)
 

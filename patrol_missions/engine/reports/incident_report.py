@@ -21,13 +21,21 @@ def render(checked: Checked, layer_name: str) -> str:
     record = checked.record
     period = "" if np.isnat(checked.history.first) else f", {checked.history.first} to {checked.history.last}"
     blocks = [
-        html.banner(_LEVEL[checked.verdict], _TITLE[checked.verdict], checked.sentence.partition(": ")[2] or checked.sentence),
+        html.banner(
+            _LEVEL[checked.verdict], _TITLE[checked.verdict], checked.sentence.partition(": ")[2] or checked.sentence
+        ),
         html.facts(_facts(checked)),
         html.heading("Findings"),
         html.table(
             ("", "Check", "Rows", "Share", "What was found and what to do"),
             [
-                (html.chip(f.severity, _WORD[f.severity]), f.check, f.rows or "", _percent(f.share) if f.rows else "", html.stacked(f.finding, f.remedy))
+                (
+                    html.chip(f.severity, _WORD[f.severity]),
+                    f.check,
+                    f.rows or "",
+                    _percent(f.share) if f.rows else "",
+                    html.stacked(f.finding, f.remedy),
+                )
                 for f in checked.findings
             ],
             numeric=(2, 3),
@@ -37,8 +45,12 @@ def render(checked: Checked, layer_name: str) -> str:
         with figures.style():
             blocks += [*_history(checked), *_clock(checked), *_places(checked)]
         blocks += _types(checked)
-    return html.page(f"Check of {layer_name}", f"{len(record):,} rows read{period}, times in {record.zone.name}", blocks,
-                     "Patrol Missions. Only place, time, type and id of each incident are read; nothing about persons.")  # fmt: skip
+    return html.page(
+        f"Check of {layer_name}",
+        f"{len(record):,} rows read{period}, times in {record.zone.name}",
+        blocks,
+        "Patrol Missions. Only place, time, type and id of each incident are read; nothing about persons.",
+    )
 
 
 def _facts(checked: Checked) -> list[tuple[str, object]]:
@@ -78,7 +90,10 @@ def _history(checked: Checked) -> list[html.Html]:
     for panel in panels[len(shown) :]:
         panel.set_visible(False)
         panels[len(shown) - 2].tick_params(labelbottom=True)  # the lowest of its column shows the years
-    return [html.heading("History"), html.figure(figures.to_svg(figure), "Kept incidents per month and planning category.")]
+    return [
+        html.heading("History"),
+        html.figure(figures.to_svg(figure), "Kept incidents per month and planning category."),
+    ]
 
 
 def _clock(checked: Checked) -> list[html.Html]:
@@ -95,7 +110,15 @@ def _clock(checked: Checked) -> list[html.Html]:
     left = np.arange(48) / 2
     axes.bar(left, good, width=0.46, align="edge", color=figures.BLUE, label="time known")
     if default.any():
-        axes.bar(left, default, bottom=good, width=0.46, align="edge", color=figures.ORANGE, label="default for an unknown time")
+        axes.bar(
+            left,
+            default,
+            bottom=good,
+            width=0.46,
+            align="edge",
+            color=figures.ORANGE,
+            label="default for an unknown time",
+        )
         axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
         axes.margins(y=0.18)
     axes.set_xlim(0, 24)
@@ -103,7 +126,10 @@ def _clock(checked: Checked) -> list[html.Html]:
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     figures.light_grid(axes)
-    return [html.heading("Time of day"), html.figure(figures.to_svg(figure), "Rows of the types in use per half hour, local time.")]
+    return [
+        html.heading("Time of day"),
+        html.figure(figures.to_svg(figure), "Rows of the types in use per half hour, local time."),
+    ]
 
 
 def _places(checked: Checked) -> list[html.Html]:
@@ -112,20 +138,38 @@ def _places(checked: Checked) -> list[html.Html]:
     if record.district is not None:
         blocks.append(_missing_by_district(checked))
     if checked.piles:
-        blocks.append(html.table(
-            ("Coordinate in the source", "Rows", "in use", "Share", "Why it stands out", "Types"),
-            [(f"{p.x:.10g}, {p.y:.10g}{'' if p.inside else ' (beyond the cells)'}", p.rows, p.used_rows, _percent(p.rows / len(record)), p.why, p.types)
-             for p in checked.piles],
-            caption="Coordinates at which rows pile up", numeric=(3,),
-        ))  # fmt: skip
+        blocks.append(
+            html.table(
+                ("Coordinate in the source", "Rows", "in use", "Share", "Why it stands out", "Types"),
+                [
+                    (
+                        f"{p.x:.10g}, {p.y:.10g}{'' if p.inside else ' (beyond the cells)'}",
+                        p.rows,
+                        p.used_rows,
+                        _percent(p.rows / len(record)),
+                        p.why,
+                        p.types,
+                    )
+                    for p in checked.piles
+                ],
+                caption="Coordinates at which rows pile up",
+                numeric=(3,),
+            )
+        )
     types = tuple(mapped.raw or "(blank)" for mapped in record.mapping)
     weak = [rate for rate in check_places.rates(record, record.category, types) if rate.geocoded < rate.rows]
     if weak:
-        blocks.append(html.table(
-            ("Crime type", "Rows", "without a usable place", "Geocoded"),
-            [(r.group, r.rows, r.rows - r.geocoded, _percent(r.share)) for r in sorted(weak, key=lambda rate: rate.share)[:15]],
-            caption="Crime types with the lowest geocoding rate", numeric=(3,),
-        ))  # fmt: skip
+        blocks.append(
+            html.table(
+                ("Crime type", "Rows", "without a usable place", "Geocoded"),
+                [
+                    (r.group, r.rows, r.rows - r.geocoded, _percent(r.share))
+                    for r in sorted(weak, key=lambda rate: rate.share)[:15]
+                ],
+                caption="Crime types with the lowest geocoding rate",
+                numeric=(3,),
+            )
+        )
     return blocks if len(blocks) > 1 else []
 
 
@@ -142,7 +186,9 @@ def _missing_by_district(checked: Checked) -> html.Html:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     axes.grid(axis="x", color=figures.GREY, alpha=0.25, linewidth=0.8)
     axes.tick_params(length=0)
-    return html.figure(figures.to_svg(figure), "Share of rows of the types in use without a usable place, by the source's district.")
+    return html.figure(
+        figures.to_svg(figure), "Share of rows of the types in use without a usable place, by the source's district."
+    )
 
 
 def _types(checked: Checked) -> list[html.Html]:
@@ -151,13 +197,24 @@ def _types(checked: Checked) -> list[html.Html]:
     order = np.argsort(-rows, kind="stable")
     order = order[np.argsort([not record.mapping[i].use for i in order], kind="stable")]
     lines = [
-        (record.mapping[i].raw or "(blank)", record.mapping[i].category, html.chip("good", "yes") if record.mapping[i].use else "no", int(rows[i]),
-         record.mapping[i].reason)
+        (
+            record.mapping[i].raw or "(blank)",
+            record.mapping[i].category,
+            html.chip("good", "yes") if record.mapping[i].use else "no",
+            int(rows[i]),
+            record.mapping[i].reason,
+        )
         for i in order[:_MOST_TYPES]
-    ]  # fmt: skip
+    ]
     more = f"; the first {_MOST_TYPES} of {len(order):,}" if len(order) > _MOST_TYPES else ""
-    return [html.heading("Crime types"),
-            html.table(("In the source", "Planning category", "Used", "Rows", "Reason"), lines, caption=f"What becomes of each crime type{more}")]  # fmt: skip
+    return [
+        html.heading("Crime types"),
+        html.table(
+            ("In the source", "Planning category", "Used", "Rows", "Reason"),
+            lines,
+            caption=f"What becomes of each crime type{more}",
+        ),
+    ]
 
 
 def _percent(share: float) -> str:
