@@ -5,6 +5,7 @@ Everything is decided on a raster of 50 m pixels, five to a side of a cell, from
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -102,8 +103,8 @@ class Layout:
         return np.asarray(total / np.bincount(cell[held], minlength=len(self.cells)))
 
 
-def make_layout(seed: int, cells: int) -> Layout:
-    """A city of about so many cells of land (within 2 %)."""
+def make_layout(seed: int, cells: int, step: Callable[[float], None] = lambda _: None) -> Layout:
+    """A city of about so many cells of land (within 2 %); ``step`` is told how far it is, 0 to 1."""
     rng = stream(seed, LAYOUT)
     radius = np.sqrt(cells / np.pi) * CELL_SIZE_M
     half = int(np.ceil(1.75 * radius / CELL_SIZE_M)) + 4
@@ -113,7 +114,9 @@ def make_layout(seed: int, cells: int) -> Layout:
     shape = (len(along), len(along))
     river_y = _river_line(rng, along, radius)
     attraction, sea, water = _terrain(rng, x, y, radius, river_y, shape)
+    step(0.3)
     inside = _cut_to_size(attraction, sea, water, cells)
+    step(0.6)
     water &= inside
     land = inside & ~water
     centre = (-0.05 * radius, float(np.interp(-0.05 * radius, along, river_y)) + 0.16 * radius)
@@ -121,8 +124,10 @@ def make_layout(seed: int, cells: int) -> Layout:
     density = np.where(land, _density(rng, x, y, hubs, radius, shape), 0.0)
     streets = _main_streets(rng, hubs, radius)
     north = y > river_y[None, :]
+    step(0.7)
     area = _areas(rng, inside, north, density, cells)
     district_of_area = _districts(area, north, density, cells)
+    step(1.0)
     base = np.array([origin[0] + half * CELL_SIZE_M, origin[1] + half * CELL_SIZE_M])
     middle = (float(base[0] + centre[0]), float(base[1] + centre[1]))
     names = _DISTRICTS[: int(district_of_area.max()) + 1]

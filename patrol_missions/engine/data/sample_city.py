@@ -142,6 +142,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     if asked.mess:
         exported = axis.zone.to_local(axis.moments(np.array([city.world.end])))[0]
         station = places.of(POLICE)[0]
+        context.progress(0.65)
         record = messy_record(asked.seed, incidents, axis, layout, (float(station[0]), float(station[1])), exported)
     else:
         record = clean_record(incidents, axis, layout)
@@ -164,7 +165,7 @@ def make_city(asked: CityParameters, context: JobContext) -> City:
     """Lay the city out and let its history happen."""
     context.progress(0.0, "Laying out the city")
     plan = ShiftPlan(parse_shifts(asked.shifts), asked.time_zone)
-    layout = make_layout(asked.seed, asked.cells)
+    layout = make_layout(asked.seed, asked.cells, context.part(0.0, 0.15).progress)
     context.progress(0.15, "Placing bars, schools and stops")
     places = make_places(asked.seed, layout)
     people = make_people(asked.seed, layout, places)
