@@ -27,7 +27,7 @@ from patrol_missions.core.names import EXPECTED, slug
 from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, cell_layer
+from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, cell_layer, in_order
 from patrol_missions.processing_algorithms.layer_styles import style_missions
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -51,6 +51,22 @@ _KINDS = {
     "time_zone": As.LABEL,
 }
 """Fields of a forecast layer, and what they become; beside them, every field of expected incidents is a number."""
+
+_FIRST = (
+    "mission_id",
+    "cell_id",
+    "district",
+    "shift",
+    "shift_date",
+    "order",
+    "window",
+    "dose_minutes",
+    "top_categories",
+    "purpose",
+    "reasons",
+    "inclusion_probability",
+)
+"""Fields of the missions that people look for, before the forecast's numbers."""
 
 
 class AllocateMissionsAlgorithm(PatrolAlgorithm):
@@ -214,10 +230,10 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         result = self.run_job(job, feedback, span=(0.4, 0.8))
         feedback.setProgressText(self.tr("Writing the missions"))
         missions = result.tables["missions"]
-        content = cell_layer(missions, self._size_m, self._forecast.crs)
+        content = cell_layer(missions, self._size_m, self._forecast.crs, _FIRST)
         output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.8, 0.95))
         allocation = result.tables["allocation"]
-        content = LayerContent(allocation, list(allocation.columns))
+        content = LayerContent(allocation, in_order(allocation, ("district", "shift")))
         summary = self.write_layer(parameters, self.SUMMARY, context, content, PartialFeedback(feedback, 0.95, 1.0))
         return {self.OUTPUT: output, self.SUMMARY: summary, self.MISSIONS: len(missions)}
 
@@ -236,6 +252,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
                 self.tr("Choose a layer made by Forecast risk."),
             )
         kept = {"col": cells[place, 0], "row": cells[place, 1], **{name: table[name] for name in columns}}
+        kept["rank"] = np.nan_to_num(kept["rank"]).astype(np.int32)
         return Table(kept, {name: texts for name, texts in table.labels.items() if name in kept})
 
 

@@ -55,10 +55,20 @@ class LayerContent:
     shapes: Sequence[bytes | None] | None = None
 
 
-def cell_layer(table: Table, size_m: float, crs: QgsCoordinateReferenceSystem) -> LayerContent:
-    """Rows that have ``col`` and ``row``, as squares with a ``cell_id`` in their place."""
+def in_order(table: Table, first: Sequence[str]) -> list[str]:
+    """The table's columns with some before the others."""
+    return [*first, *(name for name in table.columns if name not in first)]
+
+
+def cell_layer(
+    table: Table, size_m: float, crs: QgsCoordinateReferenceSystem, first: Sequence[str] = ("cell_id",)
+) -> LayerContent:
+    """Rows that have ``col`` and ``row``, as squares with a ``cell_id`` in their place.
+
+    :param first: columns that come before the others
+    """
     named = squares.named_cells(table)
-    columns = [name for name in named.columns if name not in ("col", "row")]
+    columns = [name for name in in_order(named, first) if name not in ("col", "row")]
     shapes = squares.squares(table["col"], table["row"], size_m)
     return LayerContent(named, columns, QgsWkbTypes.Type.Polygon, crs, shapes)
 
