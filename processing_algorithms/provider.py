@@ -25,6 +25,8 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     AllocateMissionsAlgorithm,
 )
 
+_SHORT_NAMES = frozenset({"shp", "tab", "mif"})
+
 
 class PatrolMissionsProvider(QgsProcessingProvider):
     """Algorithms and models under the id ``patrolmissions``."""
@@ -44,6 +46,10 @@ class PatrolMissionsProvider(QgsProcessingProvider):
     def icon(self) -> QIcon:
         """The icon."""
         return QIcon(self.svgIconPath())
+
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:  # noqa: N802 - QGIS's name
+        """All that QGIS writes but the formats that cut field names short."""
+        return [each for each in super().supportedOutputVectorLayerExtensions() if each not in _SHORT_NAMES]
 
     def load(self) -> bool:
         """Load, and listen for the moment when QGIS has registered the provider."""

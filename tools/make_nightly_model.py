@@ -1,0 +1,176 @@
+"""Makes resources/models/nightly_plan.model3: check the incidents, forecast the risk, allocate the missions.
+
+Run it with a Python that can import QGIS, from the stage, after changing an algorithm's parameters or this file:
+
+    QT_QPA_PLATFORM=offscreen PYTHONPATH=build/stage build/venv-qgis/bin/python tools/make_nightly_model.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from qgis.core import (
+    QgsApplication,
+    QgsProcessingAlgorithm,
+    QgsProcessingModelAlgorithm,
+    QgsProcessingModelChildAlgorithm,
+    QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
+    QgsProcessingModelParameter,
+    QgsProcessingParameterDefinition,
+)
+from qgis.PyQt.QtCore import QPointF, QSizeF
+
+MODEL = Path(__file__).resolve().parent.parent / "resources" / "models" / "nightly_plan.model3"
+PROVIDER = "patrolmissions"
+
+# Inputs of the model, each taken over from the first of these children that has a parameter of the name.
+INPUTS = (
+    ("INCIDENTS", "check"),
+    ("CATEGORY_FIELD", "check"),
+    ("START_FIELD", "check"),
+    ("END_FIELD", "check"),
+    ("REPORTED_FIELD", "check"),
+    ("ID_FIELD", "check"),
+    ("X_FIELD", "check"),
+    ("Y_FIELD", "check"),
+    ("COORDINATES_CRS", "check"),
+    ("TIME_ZONE", "check"),
+    ("TIMES_ARE", "check"),
+    ("CATEGORY_MAP", "check"),
+    ("GRID", "check"),
+    ("MODEL", "forecast"),
+    ("INDICATORS", "forecast"),
+    ("START", "forecast"),
+    ("SHIFT_COUNT", "forecast"),
+    ("WEIGHTS_PRESET", "forecast"),
+    ("MISSIONS_PER_DISTRICT", "allocate"),
+    ("HARM_KEPT", "allocate"),
+    ("DOSE_MINUTES", "allocate"),
+    ("SEED", "allocate"),
+)
+# Parameters of a child that another child's output goes into, or that the model sets.
+WIRES = {
+    "check": {"STOP_ON_BAD_DATA": True},
+    "forecast": {"INCIDENTS": ("check", "OUTPUT")},
+    "allocate": {"FORECAST": ("forecast", "OUTPUT")},
+}
+# Outputs of the model: name, child, the child's output.
+OUTPUTS = (
+    ("REPORT", "check", "REPORT"),
+    ("FORECAST", "forecast", "OUTPUT"),
+    ("MISSIONS", "allocate", "OUTPUT"),
+    ("SUMMARY", "allocate", "SUMMARY"),
+)
+CHILDREN = {"check": "checkincidents", "forecast": "forecastrisk", "allocate": "allocatemissions"}
+DESCRIPTION = (
+    "From tonight's incident export to tonight's missions in one run: checks the incidents, forecasts the risk with a "
+    "trained model, and allocates the missions. Stops, after writing the data quality report, when the data are not "
+    "fit to plan with. Suited to batch runs and to qgis_process on a schedule."
+)
+
+# The canvas: inputs in a column per child, its algorithm at the end of it, outputs to the right.
+BOX = QSizeF(220, 30)
+COLUMN, ROW = 300, 55
+
+
+def build() -> QgsProcessingModelAlgorithm:
+    """The model, from the registered algorithms."""
+    algorithms = {
+        child: QgsApplication.processingRegistry().algorithmById(f"{PROVIDER}:{name}")
+        for child, name in CHILDREN.items()
+    }
+    model = QgsProcessingModelAlgorithm("Nightly plan", "Patrol Missions", "patrolmissions")
+    help_texts = {"ALG_DESC": DESCRIPTION}
+    filled = dict.fromkeys(CHILDREN, 0)
+    for name, child in INPUTS:
+        definition = algorithms[child].parameterDefinition(name).clone()
+        if definition.defaultValue() is not None and name == "TIME_ZONE":
+            definition.setDefaultValue("UTC")  # not the zone of the computer that made the file
+        help_texts[name] = definition.help()
+        component = QgsProcessingModelParameter(name)
+        component.setPosition(QPointF(column_of(child), 60 + ROW * filled[child]))
+        component.setSize(BOX)
+        filled[child] += 1
+        model.addModelParameter(definition, component)
+    given = [name for name, _child in INPUTS]
+    for child, algorithm in algorithms.items():
+        model.addChildAlgorithm(child_algorithm(child, algorithm, given, filled[child]))
+    for name, child, output in OUTPUTS:
+        help_texts[f"{child}:{name}"] = algorithms[child].parameterDefinition(output).help()
+    model.setParameterOrder(given)
+    model.setHelpContent(help_texts)
+    return model
+
+
+def column_of(child: str) -> float:
+    """Where a child's column is on the canvas."""
+    return 150.0 + COLUMN * list(CHILDREN).index(child) * 1.9
+
+
+def child_algorithm(
+    child: str, algorithm: QgsProcessingAlgorithm, given: list[str], inputs: int
+) -> QgsProcessingModelChildAlgorithm:
+    """One step of the model with its wires and outputs."""
+    step = QgsProcessingModelChildAlgorithm(algorithm.id())
+    step.setChildId(child)
+    step.setDescription(algorithm.displayName())
+    bottom = 60 + ROW * max(inputs, 1)
+    step.setPosition(QPointF(column_of(child) + COLUMN * 0.5, bottom + 60))
+    step.setSize(BOX)
+    for definition in algorithm.parameterDefinitions():
+        source = source_of(child, definition, given)
+        if source is not None:
+            step.addParameterSources(definition.name(), [source])
+    outputs = {}
+    for number, (name, owner, output) in enumerate(OUTPUTS):
+        if owner == child:
+            parameter = algorithm.parameterDefinition(output)
+            result = QgsProcessingModelOutput(name, parameter.description())
+            result.setChildId(child)
+            result.setChildOutputName(output)
+            result.setPosition(QPointF(column_of(child) + COLUMN * 0.95, bottom + 60 + ROW * (1 + number % 2)))
+            result.setSize(BOX)
+            outputs[name] = result
+    step.setModelOutputs(outputs)
+    return step
+
+
+def source_of(
+    child: str, definition: QgsProcessingParameterDefinition, given: list[str]
+) -> QgsProcessingModelChildParameterSource | None:
+    """Where a child's parameter comes from; None for destinations that the model does not offer."""
+    name = definition.name()
+    wire = WIRES[child].get(name)
+    if isinstance(wire, tuple):
+        return QgsProcessingModelChildParameterSource.fromChildOutput(*wire)
+    if wire is not None:
+        return QgsProcessingModelChildParameterSource.fromStaticValue(wire)
+    if name in given:
+        return QgsProcessingModelChildParameterSource.fromModelParameter(name)
+    if definition.isDestination() or definition.defaultValue() is None:
+        return None
+    return QgsProcessingModelChildParameterSource.fromStaticValue(definition.defaultValue())
+
+
+def main() -> None:
+    """Write the file."""
+    application = QgsApplication([], False)
+    application.initQgis()
+    sys.path.append(str(Path(QgsApplication.pkgDataPath()) / "python" / "plugins"))
+    from processing.core.Processing import Processing
+
+    from patrol_missions.processing_algorithms.provider import PatrolMissionsProvider
+
+    Processing.initialize()
+    provider = PatrolMissionsProvider()
+    QgsApplication.processingRegistry().addProvider(provider)
+    MODEL.parent.mkdir(parents=True, exist_ok=True)
+    if not build().toFile(str(MODEL)):
+        sys.exit(f"{MODEL} cannot be written.")
+    print(MODEL)
+
+
+if __name__ == "__main__":
+    main()
