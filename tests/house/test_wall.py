@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-IMPORT_ALL = """
+WALL = """
 import importlib, pkgutil, sys
 
 class Wall:
@@ -17,6 +17,10 @@ class Wall:
 
 sys.meta_path.insert(0, Wall())
 sys.path.insert(0, STAGE)
+"""
+IMPORT_ALL = (
+    WALL
+    + """
 found = []
 for top in ("patrol_missions.core", "patrol_missions.engine"):
     package = importlib.import_module(top)
@@ -27,6 +31,7 @@ qgis_side = {"gui", "bridge", "processing_algorithms", "plugin"}
 crossed = [name for name in sys.modules if name.startswith("patrol_missions.") and name.split(".")[1] in qgis_side]
 print(len(found), *crossed)
 """
+)
 
 
 def run(code: str, stage, folder) -> subprocess.CompletedProcess:
@@ -45,7 +50,7 @@ def test_engine_and_core_import_with_qgis_walled_off(stage, tmp_path):
 
 @pytest.mark.parametrize("module", ["qgis.core", "PyQt5.QtCore"])
 def test_the_wall_of_this_test_stands(stage, tmp_path, module):
-    ended = run(IMPORT_ALL + f"\nimport {module}", stage, tmp_path)
+    ended = run(f"{WALL}\nimport {module}", stage, tmp_path)
     assert ended.returncode != 0
     assert "on the other side of the wall" in ended.stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsApplication
 
-IMPORT_ALL = """
+WALL = """
 import importlib, pkgutil, sys
 
 ENGINE = {"pandas", "scipy", "lightgbm", "matplotlib", "sklearn", "tzdata", "joblib", "pyarrow"}
@@ -24,6 +24,10 @@ class Wall:
 sys.meta_path.insert(0, Wall())
 sys.path.insert(0, STAGE)
 sys.path.append(QGIS_PLUGINS)
+"""
+IMPORT_ALL = (
+    WALL
+    + """
 import patrol_missions
 found = []
 for module in pkgutil.walk_packages(patrol_missions.__path__, "patrol_missions.", onerror=lambda name: None):
@@ -32,6 +36,7 @@ for module in pkgutil.walk_packages(patrol_missions.__path__, "patrol_missions."
         found.append(module.name)
 print(*found)
 """
+)
 
 
 def run(code: str, stage: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -52,7 +57,7 @@ def test_qgis_side_imports_with_the_engine_walled_off(stage, tmp_path):
 
 @pytest.mark.parametrize("module", ["pandas", "scipy.stats", "patrol_missions.engine.jobs"])
 def test_the_wall_of_this_test_stands(stage, tmp_path, module):
-    ended = run(f"{IMPORT_ALL}\nimport {module}", stage, tmp_path)
+    ended = run(f"{WALL}\nimport {module}", stage, tmp_path)
     assert ended.returncode != 0
     assert ended.stderr.rstrip().endswith(("on the other side of the wall", "is the engine"))
 
