@@ -1,7 +1,7 @@
 """Judging models and baselines on weeks they have not seen, each week forecast with what was known as it began.
 
-Every forecast, the model's and the baselines' alike, is calibrated before each week on the weeks of the backtest before it,
-so that what is judged is what would have been in use, and no forecast wins merely by a better level.
+Every forecast, the model's and the baselines' alike, is calibrated before each week on the weeks of the backtest
+before it, so that what is judged is what would have been in use, and no forecast wins merely by a better level.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from patrol_missions.engine.forecast import baselines, calibration
 from patrol_missions.engine.forecast.baselines import Baseline
-from patrol_missions.engine.forecast.calibration import Calibration, Tally
+from patrol_missions.engine.forecast.calibration import Tally
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Labels
@@ -88,7 +88,12 @@ class Backtest:
     """
 
     def __init__(
-        self, weeks: int, shifts: int, settings: Sequence[dict[str, Baseline]], trees: Sequence[Trees | None], threads: int
+        self,
+        weeks: int,
+        shifts: int,
+        settings: Sequence[dict[str, Baseline]],
+        trees: Sequence[Trees | None],
+        threads: int,
     ) -> None:
         self.settings, self.trees, self.threads = settings, trees, threads
         self.categories = [CategoryBacktest() for _ in settings]
@@ -126,7 +131,7 @@ class Backtest:
         happened: tuple[np.ndarray, np.ndarray, np.ndarray],
         order: np.ndarray,
     ) -> None:
-        """Book one forecast of one week; ``order`` ranks the cells, in one row when every instance has the same order."""
+        """Book one forecast of one week; ``order`` ranks the cells, one row if every instance has the same order."""
         judged = self.categories[category].methods[code]
         instance, cell, count = happened
         shift = features.instances.shift
@@ -148,7 +153,7 @@ class Backtest:
 
 
 def log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
-    """Log of the model's expected incidents before calibration, float64, shape (instances, cells), in chunks of rows."""
+    """Log of the model's expected incidents before calibration, float64, shape (instances, cells)."""
     instances = len(features.instances)
     result = np.empty((instances, len(cells)))
     step = max(_CHUNK_ROWS // max(len(cells), 1), 1)

@@ -119,13 +119,16 @@ class _Maps:
             return self._pooled(baseline)
         if baseline.kind == "kernel":
             return self._blend(self._kernel(baseline.half_life_days, baseline.width_cells))
-        counts = {
-            "count": lambda: self.history.total[self.category],
-            "year": lambda: self.history.within(365.0)[self.category],
-            "decay": lambda: self._decayed(baseline.half_life_days),
-        }[baseline.kind]()
+        counts = self._counts(baseline)
         prior = baseline.prior * len(counts)
         return np.asarray((counts + prior * self._smoother()) / (counts.sum() + prior))
+
+    def _counts(self, baseline: Baseline) -> np.ndarray:
+        if baseline.kind == "count":
+            return np.asarray(self.history.total[self.category])
+        if baseline.kind == "year":
+            return np.asarray(self.history.within(365.0)[self.category])
+        return self._decayed(baseline.half_life_days)
 
     def _decayed(self, half_life_days: float) -> np.ndarray:
         return np.asarray(self.history.decayed[HALF_LIVES_DAYS.index(half_life_days), self.category])
@@ -187,7 +190,7 @@ def level(history: History, weeks_ahead: int) -> np.ndarray:
     week to the same recent weeks one and two years ago, raised to :data:`SEASON_EXPONENT`.
     """
     counts = history.weekly()
-    categories, weeks = counts.shape
+    weeks = counts.shape[1]
     long_run = (history.total.sum(axis=1) + 0.5) / max((history.as_of - history.panel.begin) / 86_400, 7.0)
     if weeks == 0:
         return np.repeat(long_run[:, None], weeks_ahead, axis=1)

@@ -1,7 +1,7 @@
 """The model bundle: one zip of JSON and LightGBM text, the same bytes for the same input and seed.
 
-``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship. Nothing in it is
-executable and nothing names the machine or the moment it was made on.
+``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship. Nothing in
+it is executable and nothing names the machine or the moment it was made on.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ KIND = "patrol missions model"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can hold: archives differ only where contents do
 _MAIN = "model.json"
 _SAME_GRID = 0.8
+_GRID_HINT = "Use the grid that the model was trained on, or train the model again."
+_FILE_HINT = "Choose the .zip that Train model made."
 _LARGEST_BYTES = 500_000_000
 
 
@@ -76,37 +79,30 @@ class Bundle:
     rows: np.ndarray
     facts: Mapping[str, Any]
 
+    def _check_indicators(self, indicators: Sequence[str]) -> None:
+        missing = [f"“{name}” is missing" for name in self.indicators if name not in indicators]
+        extra = [f"“{name}” is new" for name in indicators if name not in self.indicators]
+        if missing or extra:
+            raise InputError(
+                f"The indicator layers are not those the model was trained with: {', '.join(missing + extra)}.",
+                "Choose the same indicator layers, under the same names, as in training.",
+            )
+
     def check(self, cells: Cells, indicators: Sequence[str]) -> list[str]:
         """Warnings about cells and indicators that differ a little; :class:`InputError` when they do not fit."""
         if abs(cells.size_m - self.cell_size_m) > 1e-6:
             raise InputError(
-                f"The model was trained on cells of {self.cell_size_m:g} m, and the grid has cells of {cells.size_m:g} m.",
-                "Use the grid that the model was trained on, or train the model again.",
+                f"The model was trained on cells of {self.cell_size_m:g} m; the grid has cells of {cells.size_m:g} m.",
+                _GRID_HINT,
             )
         mine, theirs = (grid.cell_keys(*pair) for pair in ((self.columns, self.rows), (cells.column, cells.row)))
         shared = len(np.intersect1d(mine, theirs)) / max(len(mine), len(theirs), 1)
         if shared < _SAME_GRID:
             raise InputError(
                 f"The model was trained on another grid: only {100 * shared:.0f} % of the cells are the same.",
-                "Use the grid that the model was trained on, or train the model again.",
+                _GRID_HINT,
             )
-        missing = [name for name in self.indicators if name not in indicators]
-        extra = [name for name in indicators if name not in self.indicators]
-        if missing or extra:
-            listed = ", ".join(self.indicators) or "no indicators"
-            raise InputError(
-                f"The model was trained with {listed}; now "
-                + " and ".join(
-                    part
-                    for part in (
-                        f"{', '.join(missing)} is missing" if missing else "",
-                        f"{', '.join(extra)} is new" if extra else "",
-                    )
-                    if part
-                )
-                + ".",
-                "Choose the same indicator layers, under the same names, as in training.",
-            )
+        self._check_indicators(indicators)
         if shared < 1.0:
             return [f"{100 * (1 - shared):.1f} % of the grid's cells differ from those the model was trained on."]
         return []
@@ -141,34 +137,44 @@ def load(path: Path) -> Bundle:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"The model {path.name} cannot be read ({error.strerror}).", "Choose the .zip that Train model made.") from error
+        raise InputError(f"The model {path.name} cannot be read ({error.strerror}).", _FILE_HINT) from error
+    if content[:2] != b"PK":
+        raise _foreign(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
-                raise InputError(f"The file {path.name} is far too large for a model.", "Choose the .zip that Train model made.")
-            document = json.loads(archive.read(_MAIN))
-            if not isinstance(document, dict) or document.get("kind") != KIND:
-                raise KeyError(KIND)
-            if document["schema"] != SCHEMA:
-                raise InputError(
-                    f"The model {path.name} has format {document['schema']}, and this version of the plugin reads "
-                    f"format {SCHEMA}.",
-                    "Train the model again, or install the version of the plugin that made it.",
-                )
-            trees = [archive.read(f"trees_{i}.txt").decode() if c["trees"] else None for i, c in enumerate(document["categories"])]
-        return _from_json(document, trees)
-    except zipfile.BadZipFile as error:
-        if content[:2] == b"PK":
-            raise _damaged(path) from error
-        raise InputError(f"The file {path.name} is not a model of Patrol Missions.", "Choose the .zip that Train model made.") from error
-    except KeyError as error:
-        raise InputError(f"The file {path.name} is not a model of Patrol Missions.", "Choose the .zip that Train model made.") from error
-    except (ValueError, TypeError, IndexError) as error:
+            return _unpack(archive, path)
+    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise _damaged(path) from error
 
 
+def _unpack(archive: zipfile.ZipFile, path: Path) -> Bundle:
+    if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
+        raise InputError(f"The file {path.name} is far too large for a model.", _FILE_HINT)
+    if _MAIN not in archive.namelist():
+        raise _foreign(path)
+    document = json.loads(archive.read(_MAIN))
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise _foreign(path)
+    if document["schema"] != SCHEMA:
+        raise InputError(
+            f"The model {path.name} has format {document['schema']}; this version of the plugin reads format {SCHEMA}.",
+            "Train the model again, or install the version of the plugin that made it.",
+        )
+    trees = [
+        archive.read(f"trees_{index}.txt").decode() if each["trees"] else None
+        for index, each in enumerate(document["categories"])
+    ]
+    return _from_json(document, trees)
+
+
+def _foreign(path: Path) -> InputError:
+    return InputError(f"The file {path.name} is not a model of Patrol Missions.", _FILE_HINT)
+
+
 def _damaged(path: Path) -> InputError:
-    return InputError(f"The model {path.name} is damaged.", "Train the model again, or take an undamaged copy of the file.")
+    return InputError(
+        f"The model {path.name} is damaged.", "Train the model again, or take an undamaged copy of the file."
+    )
 
 
 def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:

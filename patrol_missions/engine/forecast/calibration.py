@@ -3,11 +3,11 @@
     calibrated = exp(level[shift] + slope x log(expected) + (1 - slope) x centre)
 
 A slope below 1 pulls exaggerated contrasts between cells together. Level and slope are fitted by penalised Poisson
-regression on weeks that the model has not seen; the penalties count as a number of incidents that say "leave it as it is",
-so few incidents change little.
+regression on weeks that the model has not seen; the penalties count as a number of incidents that say "leave it as it
+is", so few incidents change little.
 
-Weeks are remembered as counts of cell-shifts and incidents by narrow bins of log expected incidents (5 % wide), so nothing
-as large as the panel is kept, and any calibration can be tried on them afterwards.
+Weeks are remembered as counts of cell-shifts and incidents by narrow bins of log expected incidents (5 % wide), so
+nothing as large as the panel is kept, and any calibration can be tried on them afterwards.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Tally:
 
     @classmethod
     def empty(cls, weeks: int, shifts: int) -> Tally:
+        """A tally of nothing yet."""
         return cls(np.zeros((weeks, shifts, BINS)), np.zeros((weeks, shifts, BINS)))
 
     def add(self, week: int, shift: int, log_expected: np.ndarray, log_happened: np.ndarray, count: np.ndarray) -> None:
@@ -142,7 +143,8 @@ def recalibrated(tally: Tally, calibration: Calibration) -> Tally:
     """The tally that the same weeks would have given after a calibration (to the width of a bin)."""
     moved = bins(calibration.apply(CENTRES[None, :], np.arange(tally.cells.shape[1])[:, None]))
     result = Tally.empty(len(tally.cells), tally.cells.shape[1])
-    for shift, target in enumerate(moved):
-        np.add.at(result.cells, (slice(None), shift, target), tally.cells[:, shift])
-        np.add.at(result.incidents, (slice(None), shift, target), tally.incidents[:, shift])
+    for week in range(len(tally.cells)):
+        for shift, target in enumerate(moved):
+            result.cells[week, shift] = np.bincount(target, tally.cells[week, shift], minlength=BINS)
+            result.incidents[week, shift] = np.bincount(target, tally.incidents[week, shift], minlength=BINS)
     return result

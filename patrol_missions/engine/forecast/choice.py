@@ -36,6 +36,7 @@ class Choice:
 
     @property
     def uses_trees(self) -> bool:
+        """Whether trees ship."""
         return self.ships == MODEL
 
 

@@ -1,11 +1,11 @@
 """What the models see of a cell, a shift instance and a category, as known at a moment.
 
 One class computes features for training, backtest and planning alike. It reads the history only through
-:class:`~patrol_missions.engine.forecast.history.History`, which holds nothing that became known later, so a feature cannot
-see the future.
+:class:`~patrol_missions.engine.forecast.history.History`, which holds nothing that became known later, so a feature
+cannot see the future.
 
-Features of places are columns per cell, features of a shift per cell and shift, features of time per instance; rows are put
-together from the three only where they are asked for, so nothing of size cells x instances x features ever exists.
+Features of places are columns per cell, features of a shift per cell and shift, features of time per instance; rows are
+put together from the three only where they are asked for, so nothing of size cells x instances x features ever exists.
 """
 
 from __future__ import annotations
@@ -92,7 +92,12 @@ class Features:
         own += ["all categories against the baseline"]
         own += [f"own count {label}" for _, label in _COUNTS]
         own += [f"own count around {label}" for _, label in _COUNTS]
-        own += ["own count wide around 28 d", "all categories 28 d", "all categories 365 d", "all categories around 91 d"]
+        own += [
+            "own count wide around 28 d",
+            "all categories 28 d",
+            "all categories 365 d",
+            "all categories around 91 d",
+        ]
         own += ["days since last", "days since last around", "share inside", "column", "row"]
         own += [f"count of other {place}" for place in range(len(self.others))]
         own += self.indicators.columns()[0]

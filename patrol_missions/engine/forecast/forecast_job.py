@@ -64,10 +64,14 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         {
             "start": settings.words(instances.start[0]),
             "as_of": settings.words(history.end),
+            "time_zone": model.plan.time_zone,
             "shifts": len(instances),
             "warnings": list(warnings),
             "categories": expected_fields(labels),
-            "weights": [{"category": w.category, "severity": w.severity, "preventability": w.preventability, "basis": w.basis} for w in resolved],
+            "weights": [
+                {"category": w.category, "severity": w.severity, "preventability": w.preventability, "basis": w.basis}
+                for w in resolved
+            ],
         },
         {"forecast": table},
     )
@@ -88,14 +92,14 @@ def _history(
     late = (int(begin.astype(np.int64)) - whole.end) / DAY_S
     if late > _STALE_DAYS:
         warnings.append(
-            f"The newest incident became known {late:.0f} days before the first shift; the forecast knows nothing later."
+            f"The newest incident became known {late:.0f} days before the first shift; later ones are missing."
         )
     learned = settings.moment(model.facts.get("history_begin"), "history's begin")
     lost = 0.0 if learned is None else (whole.begin - int(learned.astype(np.int64))) / DAY_S
     if lost > _LOST_HISTORY_DAYS:
         warnings.append(
-            f"The incidents begin {lost:.0f} days later than those the model was trained on; give it the whole history, "
-            "or cells that were busy long ago look quiet."
+            f"The incidents begin {lost:.0f} days later than those the model was trained on; give it the whole "
+            "history, or cells that were busy long ago look quiet."
         )
     unknown = [label for label in settings.present(incidents, None)[0] if label not in labels]
     if unknown:
@@ -114,10 +118,12 @@ def _begin(
         return now, []
     start = plan.following(last, 1).start
     first = start[0] if len(start) else last
-    return last, [
-        f"No start was given and the history ends on {str(last)[:10]}, so the forecast begins with the next shift after "
-        f"it, {str(plan.zone.to_local(np.array([first]))[0])[:16].replace('T', ' ')} local time."
-    ]
+    local = str(plan.zone.to_local(np.array([first]))[0])[:16].replace("T", " ")
+    text = (
+        f"No start was given and the history ends on {str(last)[:10]}, so the forecast begins with the next shift, "
+        f"{local} local time."
+    )
+    return last, [text]
 
 
 def _ordered(places: indicators.Indicators, model: Bundle) -> indicators.Indicators:
@@ -167,4 +173,3 @@ def _table(
         "reasons": texts,
     }
     return Table(columns, coded)
-

@@ -3,9 +3,9 @@
 :meth:`History.advance` is the only way in, and it reads nothing that became known after the moment asked for. Training,
 backtest and planning all go through it, so none of them can see the future.
 
-Counts fade by half: an incident of age ``a`` counts ``2 ** (-a / half_life)``. Moving on by ``dt`` multiplies every count
-by ``2 ** (-dt / half_life)`` and adds what became known meanwhile, so one pass over the incidents serves any number of
-moments.
+Counts fade by half: an incident of age ``a`` counts ``2 ** (-a / half_life)``. Moving on by ``dt`` multiplies every
+count by ``2 ** (-dt / half_life)`` and adds what became known meanwhile, so one pass over the incidents serves any
+number of moments.
 """
 
 from __future__ import annotations
@@ -69,11 +69,12 @@ class History:
 
     def _fade(self, as_of: int) -> None:
         days = (as_of - self.as_of) / DAY_S
-        for state, half_life in zip(self.decayed, HALF_LIVES_DAYS):
-            state *= 0.5 ** (days / half_life)
+        self.decayed *= (0.5 ** (days / np.array(HALF_LIVES_DAYS)))[:, None, None]
         factor = 0.5 ** (days / PROFILE_HALF_LIFE_DAYS)
-        for state in (self.by_shift, self.by_weekday, self.instances_by_weekday, self.faded_total):
-            state *= factor
+        self.by_shift *= factor
+        self.by_weekday *= factor
+        self.instances_by_weekday *= factor
+        self.faded_total *= factor
         rate = np.log(2.0) / PROFILE_HALF_LIFE_DAYS
         self.faded_days = self.faded_days * factor + (1.0 - factor) / rate
 
@@ -83,8 +84,8 @@ class History:
         self._event = last
         key, age = self._event_key[first:last], (as_of - events.time[first:last]) / DAY_S
         size, shape = self.total.size, self.total.shape
-        for state, half_life in zip(self.decayed, HALF_LIVES_DAYS):
-            state += np.bincount(key, 0.5 ** (age / half_life), minlength=size).reshape(shape)
+        for index, half_life in enumerate(HALF_LIVES_DAYS):
+            self.decayed[index] += np.bincount(key, 0.5 ** (age / half_life), minlength=size).reshape(shape)
         self.total += np.bincount(key, minlength=size).reshape(shape)
         faded = 0.5 ** (age / PROFILE_HALF_LIFE_DAYS)
         self.faded_total += np.bincount(events.category[first:last], faded, minlength=shape[0])
@@ -98,7 +99,7 @@ class History:
         shift = self.panel.instances.shift[instance]
         age = np.maximum(as_of - self._instance_end[instance], 0) / DAY_S
         weight = entries.weight[first:last] * 0.5 ** (age / PROFILE_HALF_LIFE_DAYS)
-        categories, shifts, cells = self.by_shift.shape
+        _, shifts, cells = self.by_shift.shape
         row = category.astype(np.int64) * shifts + shift
         key = row * cells + entries.cell[first:last]
         self.by_shift += np.bincount(key, weight, minlength=self.by_shift.size).reshape(self.by_shift.shape)

@@ -1,8 +1,8 @@
 """Gradient-boosted trees for counts, standing on a baseline.
 
-LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the baseline. It starts
-from the log of the baseline and each leaf's step is bounded: without both, so rare a target makes it diverge without a word
-while the ranking of places still looks right.
+LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the baseline. It
+starts from the log of the baseline and each leaf's step is bounded: without both, so rare a target makes it diverge
+without a word while the ranking of places still looks right.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import numpy as np
 
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
-MOST_ROUNDS = 160
+MOST_ROUNDS = 80
 _FEWEST_ROUNDS = 5
-_PATIENCE = 15
+_PATIENCE = 10
 _PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
-    "learning_rate": 0.06,
+    "learning_rate": 0.13,
     "num_leaves": 15,
     "min_data_in_leaf": 200,
-    "min_sum_hessian_in_leaf": 10.0,
-    "lambda_l2": 20.0,
+    "min_sum_hessian_in_leaf": 3.0,
+    "lambda_l2": 5.0,
     "max_delta_step": 0.7,
     "poisson_max_delta_step": 0.7,
-    "feature_fraction": 0.5,
+    "feature_fraction": 0.4,
     "max_bin": 63,
     "boost_from_average": False,
     "deterministic": True,
@@ -70,7 +70,12 @@ class Trees:
 
 
 def fit(
-    rows: TrainingSet, names: list[str], seed: int, threads: int, rounds: int | None = None, stopping_from: int | None = None
+    rows: TrainingSet,
+    names: list[str],
+    seed: int,
+    threads: int,
+    rounds: int | None = None,
+    stopping_from: int | None = None,
 ) -> Trees:
     """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later."""
     parameters = {**_PARAMETERS, "seed": seed, "num_threads": threads}

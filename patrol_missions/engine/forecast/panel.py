@@ -183,9 +183,7 @@ def build(
         last[keep],
         known[keep],
     )
-    return Panel(
-        cells, names, plan, instances, events, _entries(incidents.take(keep), instances, events), begin, limit
-    )
+    return Panel(cells, names, plan, instances, events, _entries(incidents.take(keep), instances, events), begin, limit)
 
 
 def _times(incidents: Table, plan: ShiftPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -207,7 +205,7 @@ def _latest(first: np.ndarray, known: np.ndarray, as_of: np.datetime64 | None) -
     A report long after the last incident says when a file was made or holds a slip of the pen; it does not stretch the
     history. Nor does a moment long after the data end: silence would pass for a city without incidents.
     """
-    limit = None if as_of is None else int(np.datetime64(as_of, "s").astype(np.int64))
+    limit = None if as_of is None else int(as_of.astype("datetime64[s]").astype(np.int64))
     usable = (first >= 0) if limit is None else (first >= 0) & (known <= limit)
     if not usable.any():
         return limit or 0
@@ -221,8 +219,8 @@ def _latest(first: np.ndarray, known: np.ndarray, as_of: np.datetime64 | None) -
 
 
 def _entries(incidents: Table, instances: Instances, events: Events) -> Entries:
-    optional = {name: incidents[name] if name in incidents else None for name in ("end", "time_known")}
-    spread = aoristic.spread(instances, incidents["start"], optional["end"], optional["time_known"])
+    columns = incidents.columns
+    spread = aoristic.spread(instances, incidents["start"], columns.get("end"), columns.get("time_known"))
     who = spread.incident
     return Entries(
         events.cell[who],

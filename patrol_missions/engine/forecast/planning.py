@@ -1,4 +1,4 @@
-"""Expected incidents, harm and peak hours of coming shifts, from a bundle and the newest incidents; nothing is trained."""
+"""Expected incidents, harm and peak hours of coming shifts, from a bundle and the newest incidents."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def forecast(
     labels = [model.label for model in bundle.categories]
     others = [labels.index(name) for name in bundle.others]
     features = Features(history, instances, [model.baseline for model in bundle.categories], indicators, others)
-    expected = np.stack(
-        [_expected(model, features, index, threads) for index, model in enumerate(bundle.categories)]
-    )
+    expected = np.stack([_expected(model, features, index, threads) for index, model in enumerate(bundle.categories)])
     value = np.asarray(weights, dtype=np.float64)
     shape = (len(instances), len(panel.cells))
     harm, top, rank = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, np.int32)

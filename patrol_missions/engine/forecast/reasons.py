@@ -1,7 +1,8 @@
 """Why a cell and shift: two or three short sentences, each a fact counted from the incidents known when planning.
 
-Every sentence is about the category that adds most to the cell's harm in that shift. A sentence is a template and up to three
-whole numbers, so tens of thousands of cell-shifts are worked out as arrays and only distinct sentences are ever written out.
+Every sentence is about the category that adds most to the cell's harm in that shift. A sentence is a template and a few
+whole numbers packed into one, so tens of thousands of cell-shifts are worked out as arrays and only distinct sentences
+are ever written out.
 """
 
 from __future__ import annotations
@@ -146,7 +147,7 @@ class _Facts:
         return lambda n: f"near {name} (within {_NEAR_M:g} m), where {self.label} is {n / 10:g} times the average"
 
     def _city_rhythm(self, instance: np.ndarray) -> _Sentence:
-        """This weekday's shift is above the usual for the category, hour for hour."""
+        """The weekday's shift is above the usual for the category, hour for hour."""
         history = self.history
         counts = history.by_weekday[self.category]
         length = np.array([each.length_minutes / 60.0 for each in history.panel.plan.shifts])[:, None]

@@ -1,8 +1,8 @@
 """Training rows: every cell-shift with an incident, and a weighted sample of those without.
 
-Where nothing happened is by far the most. Cells are put into strata by the baseline's share; from each stratum and week a
-fixed number of cell-shifts is drawn with replacement and weighted by how many each stands for, so weighted sums over the
-sample are unbiased for the whole panel.
+Where nothing happened is by far the most. Cells are put into strata by the baseline's share; from each stratum and week
+a fixed number of cell-shifts is drawn with replacement and weighted by how many each stands for, so weighted sums over
+the sample are unbiased for the whole panel.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Rows:
     log_baseline: list[np.ndarray] = field(default_factory=list)
     origin: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_baseline: np.ndarray, origin: int) -> None:
+    def add(
+        self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_baseline: np.ndarray, origin: int
+    ) -> None:
         """Append the rows of one origin."""
         self.features.append(features)
         self.count.append(count.astype(np.float32))

@@ -11,8 +11,11 @@ from patrol_missions.engine.forecast.training import Trained
 
 
 def score_table(trained: Trained) -> Table:
-    """Columns: category, forecast (code), settings, ships, weeks, incidents, deviance, deviance_explained,
-    gain_of_model with interval, total_ratio, slope, hit_rate and pai per share of area."""
+    """Scores of the backtest; empty when there was none.
+
+    Columns: category, forecast (code), settings, ships, weeks, incidents, deviance, deviance_explained, gain_of_model
+    with its interval, total_ratio, slope, hit_rate and pai per share of area.
+    """
     rows: list[dict[str, object]] = []
     for index, choice in enumerate(trained.choices):
         if trained.backtests is None:

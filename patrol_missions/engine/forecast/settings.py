@@ -35,13 +35,15 @@ def moment(text: object, what: str) -> np.datetime64 | None:
     try:
         found = np.datetime64(clean, "s")
     except ValueError as error:
-        raise InputError(f"The {what} reads “{text}”, which is not a date and time.", "Write it like 2020-01-03T22:00:00Z.") from error
+        raise InputError(
+            f"The {what} reads “{text}”, which is not a date and time.", "Write it like 2020-01-03T22:00:00Z."
+        ) from error
     return None if np.isnat(found) else found
 
 
 def words(when: np.datetime64 | int) -> str:
     """A UTC moment as ISO text."""
-    return f"{np.datetime64(when, 's')}Z"
+    return f"{np.array(when).astype('datetime64[s]')}Z"
 
 
 def present(table: Table, listed: Sequence[str] | None) -> tuple[tuple[str, ...], list[str]]:

@@ -55,7 +55,9 @@ def of(panel: Panel) -> Timeline:
     first = max(panel.begin + warm_up, end - TRAINING_WEEKS * WEEK_S)
     step = _STEP_DAYS * DAY_S
     # Counted back from the backtest, so that no training span reaches into it.
-    training = np.concatenate([np.arange(begin_backtest - step, first, -step)[::-1], np.arange(begin_backtest, end - step, step)])
+    training = np.concatenate(
+        [np.arange(begin_backtest - step, first, -step)[::-1], np.arange(begin_backtest, end - step, step)]
+    )
     stopping = begin_backtest - min(STOPPING_WEEKS * WEEK_S, max(begin_backtest - first, 0) // 4)
     return Timeline(
         begin_backtest - WEEK_S * np.arange(tried, 0, -1),

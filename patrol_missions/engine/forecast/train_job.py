@@ -13,6 +13,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.forecast import bundle, indicators, panel, settings, training
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
@@ -60,7 +61,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
 
 
 def _with_incidents(
-    history: Panel, incidents: Table, plan: panel.ShiftPlan, parameters: Mapping[str, Any], context: JobContext
+    history: Panel, incidents: Table, plan: ShiftPlan, parameters: Mapping[str, Any], context: JobContext
 ) -> Panel:
     """The panel without categories that have no incident inside the cells."""
     counts = history.counts
@@ -112,7 +113,9 @@ def _facts(
 def _bundle(trained: Trained, places: tuple[str, ...], facts: Mapping[str, Any]) -> Bundle:
     history = trained.panel
     models = tuple(
-        CategoryModel(each.category, each.incidents, each.ships, each.why, each.baseline, each.calibration, trees, hourly)
+        CategoryModel(
+            each.category, each.incidents, each.ships, each.why, each.baseline, each.calibration, trees, hourly
+        )
         for each, trees, hourly in zip(trained.choices, trained.trees, trained.hourly)
     )
     return Bundle(

@@ -1,13 +1,14 @@
 """Training from one end of the history to the other, in one pass over it.
 
-Baselines' settings are chosen on weeks before the backtest; trees learn from weeks before the backtest and are judged, beside
-every baseline, on the weeks of the backtest as they roll by; what ships is then trained again on the whole history.
+Baselines' settings are chosen on weeks before the backtest; trees learn from weeks before the backtest and are judged,
+beside every baseline, on the weeks of the backtest as they roll by; what ships is then trained again on the whole
+history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -169,7 +170,9 @@ class _Training:
             until = int(origin) + WEEK_S
             for each in late[(late >= origin) & (late < until)]:
                 self._gather_one(history, int(each), labels)
-            self.progress(low + (high - low) * (number + 1) / len(when.backtest), "Forecasting past weeks as they began")
+            self.progress(
+                low + (high - low) * (number + 1) / len(when.backtest), "Forecasting past weeks as they began"
+            )
         return test.finish()
 
     def _choose(self, judged: list[CategoryBacktest]) -> list[Choice]:
