@@ -126,6 +126,13 @@ def test_exactly_a_fifth_is_worth_naming(parts: tuple[int, int, int], named: str
     assert set(missions.text("top_categories")) == {named}
 
 
+def test_two_fields_of_one_category_both_count() -> None:
+    result = allocate(labels=dict.fromkeys(LABELS, "Theft"), weights_preset="rand")
+    assert len({weight["category"] for weight in result.values["weights"]}) == 3
+    harm = sum(w["value"] * result.tables["missions"][f] for w, f in zip(result.values["weights"], LABELS, strict=True))
+    np.testing.assert_allclose(result.tables["missions"]["harm"], harm, rtol=1e-6)
+
+
 def test_districts_and_shifts_that_are_alike_draw_apart() -> None:
     """Two districts with the same cells and harm, and two shifts that start together, do not share their luck."""
     table = forecast([("01", 40), ("05", 40)])

@@ -87,11 +87,13 @@ def read(forecast: Table, labels: Mapping[str, str]) -> Candidates:
     order, group, groups = _grouped(forecast)
     table = forecast.take(order)
     _no_doubles(table, group, groups)
-    expected = {
-        labels.get(field) or _from_field(field): np.asarray(table[field], dtype=np.float64)
-        for field in table.columns
-        if field.startswith(EXPECTED)
-    }
+    expected: dict[str, Floats] = {}
+    for field in table.columns:
+        if field.startswith(EXPECTED):
+            category = labels.get(field) or _from_field(field)
+            # Two fields under one name would make one of them vanish from the harm.
+            name = f"{category} ({field})" if category in expected else category
+            expected[name] = np.asarray(table[field], dtype=np.float64)
     for category, values in expected.items():
         wrong = np.count_nonzero(~(np.isfinite(values) & (values >= 0)))
         if wrong:
