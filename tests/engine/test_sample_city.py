@@ -15,6 +15,7 @@ from patrol_missions.core.jobs import JobResult
 from patrol_missions.engine import jobs
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data import city_polygons, sample_city
+from patrol_missions.engine.data.categories import suggest
 from patrol_missions.engine.data.city_crimes import CRIMES
 from patrol_missions.engine.data.city_layout import CELL_SIZE_M, PIXEL_M, make_layout
 from patrol_missions.engine.data.city_places import STADIUM
@@ -153,7 +154,7 @@ def test_truth_covers_the_next_shifts_and_every_cell(clean: JobResult) -> None:
     assert str(clean.values["history_end"]) == "2025-01-01T05:00:00Z"
     fields = list(clean.values["categories"].values())
     assert [name for name in truth.columns if name.startswith("expected_")] == fields
-    assert len(fields) == 6
+    assert len(fields) == 7
     assert all((truth[name] > 0).all() for name in fields)
     assert len(set(zip(truth["col"][:cells].tolist(), truth["row"][:cells].tolist()))) == cells
 
@@ -394,6 +395,14 @@ def test_a_messy_file_has_every_trouble_of_real_ones(messy: JobResult) -> None:
     assert (lag > np.timedelta64(3, "D")).mean() > 0.01
     assert len(set(raw)) > 30
     assert {"NARCOTICS - POSSESSION", "BURGLARY - RESIDENTIAL / FORCED", "All Other Offenses "} <= set(raw)
+
+
+def test_planning_categories_are_found_again_from_the_raw_texts() -> None:
+    for crime in CRIMES:
+        for text in (*crime.raw, crime.label):
+            mapped = suggest(text)
+            assert mapped.use == crime.planned, text
+            assert not crime.planned or mapped.category == crime.label, text
 
 
 def test_geocoding_to_blocks_keeps_counts_of_cells(messy: JobResult, clean: JobResult) -> None:

@@ -51,7 +51,7 @@ def test_layers_have_their_fields_and_coordinate_system(made: dict[str, Any]) ->
     assert fields["EVENTS"] == ["start", "end", "attendance", "reach_m", "kind", "place"]
     assert fields["INCIDENTS"] == ["event_id", "category_raw", "start", "end", "reported", "district"]
     assert fields["TRUTH"][:5] == ["cell_id", "shift", "shift_date", "start", "end"]
-    assert len([name for name in fields["TRUTH"] if name.startswith("expected_")]) == 6
+    assert len([name for name in fields["TRUTH"] if name.startswith("expected_")]) == 7
     assert {made[name].crs().authid() for name in SINKS} == {"EPSG:32618"}
     assert made["HISTORY_END"] == "2025-01-01T05:00:00Z"
     assert made["TIME_ZONE"] == "America/New_York"
