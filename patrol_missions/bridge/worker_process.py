@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import patrol_missions
 from patrol_missions.bridge.processes import Child, Feedback, Silence, clean_environment
 from patrol_missions.core import messages
-from patrol_missions.core.errors import EngineError, PatrolError, WorkerError, from_kind
+from patrol_missions.core.errors import EngineError, PatrolError, WorkerError, from_kind, is_disk_full
 from patrol_missions.core.jobs import Job, JobResult, read_result, write_job
 
 _PLUGINS = Path(patrol_missions.__file__).resolve().parent.parent
@@ -168,7 +168,7 @@ def _make_folder() -> Path:
 
 
 def _cannot_write(error: OSError, target: Path) -> PatrolError:
-    if error.errno == errno.ENOSPC:
+    if is_disk_full(error):
         return WorkerError(f"The disk is full: {target} could not be written.", "Free some space and run it again.")
     reason = error.strerror or str(error)
     return WorkerError(f"{target} could not be written ({reason}).", "Choose another place and run it again.")
@@ -187,7 +187,8 @@ def _keep(folder: Path, files: Mapping[str, str], keep: Mapping[str, Path]) -> d
             shutil.move(folder / files[name], partial)
             partial.replace(destination)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
             raise _cannot_write(error, destination) from error
         kept[name] = str(destination)
     return kept

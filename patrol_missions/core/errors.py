@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+
+_FULL_DISK = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
 
 class PatrolError(Exception):
     """Something the user can mend: one sentence that says what is wrong and where, and a hint of how to mend it."""
@@ -45,6 +49,11 @@ class Canceled(PatrolError):
 
 
 _KINDS = {cls.kind: cls for cls in (PatrolError, InputError, EngineError, WorkerError)}
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether a file could not be written because the disk, or the user's share of it, is full."""
+    return error.errno in _FULL_DISK
 
 
 def from_kind(kind: str, message: str, hint: str) -> PatrolError:

@@ -6,7 +6,6 @@ whoever started the worker still lives: when it closes, the worker ends at once 
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
@@ -19,10 +18,9 @@ from pathlib import Path
 
 from patrol_missions import __version__
 from patrol_missions.core import messages
-from patrol_missions.core.errors import EngineError, PatrolError
+from patrol_missions.core.errors import EngineError, PatrolError, is_disk_full
 
 _LOOK_IN_LOG = "The log has the details for whoever maintains the plugin; please report them."
-_FULL_DISK = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -99,7 +97,7 @@ def _run(folder: Path, send: _Sender) -> messages.Message:
     except MemoryError:
         return _memory_error()
     except OSError as error:
-        if error.errno in _FULL_DISK:
+        if is_disk_full(error):
             return _error(
                 "worker",
                 f"The disk is full: {error.filename or folder} could not be written.",
