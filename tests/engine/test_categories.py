@@ -23,10 +23,11 @@ from patrol_missions.engine.data.categories import COLUMNS, map_all, read_csv, s
                 "AGG ASLT",
                 "ASSAULT W/DANGEROUS WEAPON",
                 "Assault: knife",
+                "SHOTS FIRED AT INHABITED DWELLING",
+                "Shooting",
             ],
         ),
         ("Assault", ["ASSAULT"]),
-        ("Shooting", ["SHOTS FIRED AT INHABITED DWELLING", "Shooting", "DISCHARGE FIREARMS/SHOTS FIRED"]),
         ("Burglary", ["Burglary Non-Residential", "B&E", "BREAKING AND ENTERING", "Unlawful Entry", "HOME INVASION"]),
         (
             "Motor vehicle theft",
@@ -39,11 +40,23 @@ from patrol_missions.engine.data.categories import COLUMNS, map_all, read_csv, s
                 "BURGLARY FROM VEHICLE",
                 "THEFT F/AUTO",
                 "Auto Burglary",
+                "BREAKING & ENTERING AUTO",
                 "TFMV",
                 "Larceny - From Vehicle",
             ],
         ),
-        ("Theft", ["Thefts", "PETIT LARCENY", "Bicycle theft", "LARCENY-NON VEHICLE", "Theft from the person"]),
+        (
+            "Theft",
+            [
+                "Thefts",
+                "PETIT LARCENY",
+                "Bicycle theft",
+                "Shoplifting",
+                "THEFT - RETAIL",
+                "LARCENY-NON VEHICLE",
+                "Theft from the person",
+            ],
+        ),
     ],
 )
 def test_victim_reported_street_crime_is_on(category: str, raws: list[str]) -> None:
@@ -96,7 +109,6 @@ def test_what_police_find_by_themselves_is_off_with_the_reason(raw: str) -> None
         "Arson",
         "All Other Offenses",
         "Homicide - Justifiable",
-        "SHOPLIFTING - PETTY THEFT",
         "Violence and sexual offences",
     ],
 )

@@ -442,3 +442,11 @@ def test_rows_are_the_same_whatever_their_order(tmp_path: Path) -> None:
         k: v["rows"] for k, v in findings(shuffled).items()
     }
     assert isinstance(as_table(columns), Table)
+
+
+def test_spellings_of_one_type_are_one_line_of_the_map(tmp_path: Path) -> None:
+    columns = clean_columns()
+    columns["category"][::50] = "  theft "
+    table = check(columns, tmp_path).tables["category_map"]
+    assert sorted(table.text("raw")) == ["Burglary", "Motor Vehicle Theft", "Robbery", "Theft"]
+    assert table["rows"].sum() == 6000

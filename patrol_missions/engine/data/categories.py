@@ -62,10 +62,10 @@ def map_all(raws: Iterable[str], saved: Iterable[Mapping[str, object]] = ()) -> 
     chosen = _read_rows(saved)
     loose: dict[str, Mapped] = {}
     for mapped in chosen.values():
-        loose.setdefault(_loose(mapped.raw), mapped)
+        loose.setdefault(alike(mapped.raw), mapped)
     result = []
     for raw in raws:
-        own = chosen.get(raw) or loose.get(_loose(raw))
+        own = chosen.get(raw) or loose.get(alike(raw))
         result.append(suggest(raw) if own is None else replace(own, raw=raw))
     return result
 
@@ -145,5 +145,6 @@ def _plain(raw: str) -> str:
     return re.sub(r"[\s_]+", " ", raw).strip().lower()
 
 
-def _loose(raw: str) -> str:
+def alike(raw: str) -> str:
+    """What spellings of one type have in common, whatever their case and spaces."""
     return re.sub(r"\s+", " ", raw).strip().casefold()

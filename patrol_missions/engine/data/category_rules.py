@@ -19,7 +19,6 @@ PRIVATE = "Happens mostly in private between people who know each other, where p
 NO_PLACE = "The place on record is where it was noticed or reported, not where a patrol could have deterred it."
 NOT_CRIME = "Not an offence that a patrol could deter."
 MINOR = "Frequent and minor, and the default severity scale has no value for it; switch it on to plan for it."
-INDOORS = "Happens inside shops and is mostly reported by their staff; patrol in the street deters little."
 SENSITIVE = "Mostly indoors and between people who know each other, and the record is sensitive."
 UNKNOWN = "Not recognised; map it to a category to use it."
 BLANK = "The record has no crime type."
@@ -120,7 +119,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         r"shots? fired|shooting|gunfire|gun violence|shotspotter|discharg\w+ (?:of )?(?:a )?(?:firearm|gun|weapon)"
         r"|drive[- ]?by",
-        "Shooting",
+        "Aggravated assault",
     ),
     _rule(
         r"agg\w*\.? (?:assault|aslt|aslt\.|battery|batt)|felony assault|assault.*\b(?:agg\w*|felony|first degree"
@@ -143,6 +142,7 @@ RULES: tuple[Rule, ...] = (
         rf"|of property from|in)\W*"
         rf" ?(?:a |the )?(?:parked |locked |unlocked )?{_VEHICLE}\b(?! theft)|{_VEHICLE} ?(?:-"
         rf"|–)? ?(?:break[- ]?in\w*|burglary|prowl\w*)"
+        rf"|(?:\bb ?& ?e\b|ent(?:er|ry)\w*)\W*(?:of |from |into |- ?)?(?:a )?{_VEHICLE}\b"
         rf"|\b(?:tfmv|tfv|tfa|lfa)\b|vehicle parts|auto parts|parts? (?:and|&) accessor\w*|catalytic|license (?:tag"
         rf"|plate)",
         "Theft from vehicle",
@@ -160,11 +160,8 @@ RULES: tuple[Rule, ...] = (
         "Burglary",
     ),
     _rule(
-        r"shop ?lift\w*|retail theft|theft from (?:a )?(?:shop|store|building)|larceny from (?:shop|store|building)",
-        "Shoplifting",
-        INDOORS,
+        r"theft|larceny|\blarc\b|shop ?lift\w*|steal\w*|stolen|pick ?pocket\w*|purse[- ]?snatch\w*|pilfer\w*", "Theft"
     ),
-    _rule(r"theft|larceny|\blarc\b|steal\w*|stolen|pick ?pocket\w*|purse[- ]?snatch\w*|pilfer\w*", "Theft"),
     _rule(
         r"vandal\w*|mischief|criminal damage|crim damage|graffiti|damage to|property damage|destruction of property"
         r"|defac\w*",

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import poisson
 
 from patrol_missions.engine.data.aoristic import CAP_HOURS
+from patrol_missions.engine.data.dates import OF_THE_LAYER, ParsedDates
 from patrol_missions.engine.data.record import Finding, Record
 
 _DAY = np.timedelta64(1, "D")
@@ -101,29 +102,27 @@ def date_findings(record: Record, history: History) -> list[Finding]:
                 f"{dates.missing:,} rows have no date and are left out.",
             )
         )
+    return found + _format_findings(dates, n) + _out_of_range(record, history, n)
+
+
+def _format_findings(dates: ParsedDates, n: int) -> list[Finding]:
     if dates.ambiguous:
-        found.append(
+        taken = next(name for name in dates.formats if "/" in name)
+        return [
             Finding(
                 "caution",
                 "Date format",
-                len(record),
+                len(dates.wall),
                 1.0,
-                f"Nothing in the column tells day-first from month-first dates; {dates.formats[0]} was taken.",
+                f"Nothing in the column tells day-first from month-first dates; {taken} was taken.",
                 "Check a date that you know, or export dates as year-month-day.",
             )
-        )
-    elif dates.formats and dates.formats[0] != "dates of the layer":
-        mixed = f"; {dates.mixed:,} rows contradict the order of day and month and are left out" if dates.mixed else ""
-        found.append(
-            Finding(
-                "caution" if dates.mixed else "good",
-                "Date format",
-                dates.mixed,
-                dates.mixed / n,
-                f"Dates are read as {' and '.join(dates.formats[:3])}{mixed}.",
-            )
-        )
-    return found + _out_of_range(record, history, n)
+        ]
+    if not dates.formats or dates.formats[0] == OF_THE_LAYER:
+        return []
+    mixed = f"; {dates.mixed:,} rows contradict the order of day and month and are left out" if dates.mixed else ""
+    sentence = f"Dates are read as {' and '.join(dates.formats[:3])}{mixed}."
+    return [Finding("caution" if dates.mixed else "good", "Date format", dates.mixed, dates.mixed / n, sentence)]
 
 
 def _out_of_range(record: Record, history: History, n: int) -> list[Finding]:

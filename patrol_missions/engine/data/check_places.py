@@ -173,10 +173,14 @@ def wild_places(record: Record) -> list[Finding]:
                 "They are left out. If they are many, the coordinate system of the layer is set wrongly.",
             )
         )
+    return found + _outside(count, n)
+
+
+def _outside(count: np.ndarray, n: int) -> list[Finding]:
     placed = int(count[INSIDE] + count[OUTSIDE] + count[FAR])
     beyond = int(count[OUTSIDE] + count[FAR])
     if placed and beyond > placed / 2:
-        found.append(
+        return [
             Finding(
                 "stop",
                 "Outside the cells",
@@ -185,10 +189,10 @@ def wild_places(record: Record) -> list[Finding]:
                 f"{beyond:,} of {placed:,} places lie outside the planned cells.",
                 "Check that the layer's coordinate system is right and that the grid covers this jurisdiction.",
             )
-        )
-    elif count[OUTSIDE]:
+        ]
+    if count[OUTSIDE]:
         severity = "caution" if count[OUTSIDE] > 0.05 * n else "note"
-        found.append(
+        return [
             Finding(
                 severity,
                 "Outside the cells",
@@ -197,8 +201,8 @@ def wild_places(record: Record) -> list[Finding]:
                 f"{count[OUTSIDE]:,} rows lie near but outside the planned cells and are left out.",
                 "Widen the boundary if they belong to the jurisdiction.",
             )
-        )
-    return found
+        ]
+    return []
 
 
 def piles(record: Record) -> list[Pile]:
@@ -293,7 +297,11 @@ def pile_findings(found: list[Pile], rows: int) -> list[Finding]:
     bogus, piled = [pile for pile in found if pile.bogus], [pile for pile in found if not pile.bogus]
     result = []
     if bogus:
-        sentence = _piled("lie at {points} where an address search puts what it cannot find", bogus)
+        sentence = _piled(
+            "lie at {points} where nothing of the kind happens: an address search or a records desk put there what it "
+            "could not place",
+            bogus,
+        )
         remedy = "They count as not geocoded and are left out. Geocode them again."
         result.append(_pile_finding("Bogus geocode", bogus, rows, sentence, remedy))
     if piled:

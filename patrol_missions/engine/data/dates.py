@@ -18,6 +18,9 @@ import numpy as np
 
 from patrol_missions.engine.data.zones import Zone
 
+OF_THE_LAYER = "dates of the layer"
+"""What columns are taken for that hold dates already."""
+
 _WIDEST = 48  # characters that are looked at; longer texts are no dates
 _MISSING = frozenset({"", "null", "none", "nan", "nat", "n/a", "na", "-", "(null)", "<null>"})
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -146,7 +149,7 @@ def _from_datetimes(wall: np.ndarray) -> ParsedDates:
     nothing = np.zeros(len(wall), dtype=bool)
     missing = int(np.isnat(wall).sum())
     return ParsedDates(
-        wall, np.zeros(len(wall), dtype=np.int32), nothing, ~np.isnat(wall), missing, formats=("dates of the layer",)
+        wall, np.zeros(len(wall), dtype=np.int32), nothing, ~np.isnat(wall), missing, formats=(OF_THE_LAYER,)
     )
 
 

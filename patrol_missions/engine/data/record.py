@@ -9,7 +9,7 @@ import numpy as np
 
 from patrol_missions.core.grid import locate
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.data.categories import NO_TYPE, Mapped
+from patrol_missions.engine.data.categories import NO_TYPE, Mapped, alike
 from patrol_missions.engine.data.dates import ParsedDates, parse_dates
 from patrol_missions.engine.data.zones import Zone
 
@@ -107,12 +107,20 @@ def read_cells(table: Table, size_m: float) -> Cells:
 
 
 def raw_types(table: Table) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Raw crime types as codes (int32) and texts; rows without one have the text :data:`NO_TYPE`."""
+    """Raw crime types as codes (int32) and texts; rows without one have the text :data:`NO_TYPE`.
+
+    Spellings that differ in case and spaces only are one type, under the most frequent of them.
+    """
     codes, labels = _codes(table, "category")
-    if not (codes < 0).any():
-        return codes, labels
-    texts = labels if NO_TYPE in labels else (*labels, NO_TYPE)
-    return np.where(codes < 0, np.int32(texts.index(NO_TYPE)), codes), texts
+    texts = (*labels, NO_TYPE) if (codes < 0).any() else labels
+    codes = np.where(codes < 0, np.int32(len(labels)), codes)
+    groups: dict[str, int] = {}
+    group_of = np.array([groups.setdefault(alike(text), len(groups)) for text in texts], dtype=np.int32)
+    merged: list[str] = [""] * len(groups)
+    rows = np.bincount(codes, minlength=len(texts))
+    for i in np.argsort(rows, kind="stable").tolist():  # the most frequent spelling comes last and stays
+        merged[group_of[i]] = texts[i]
+    return (group_of[codes] if len(texts) else codes), tuple(merged)
 
 
 def read(
