@@ -10,23 +10,22 @@ from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QT
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
-from patrol_missions.gui.forms import explain
+from patrol_missions.gui.forms import compact, explain
 from patrol_missions.processing_algorithms import category_map
 
-_RAW, _CATEGORY, _USE, _ROWS, _REASON = range(5)
+_RAW, _CATEGORY, _ROWS, _REASON = range(4)
 _NO = frozenset(("", "no", "n", "false", "f", "0"))
 
 
 class CategoryTable(QTableWidget):
-    """Recorded as, planning category, use, rows, reason; category, use and reason can be edited."""
+    """Recorded as (ticked where used), planning category, rows, reason; tick, category and reason can be edited."""
 
     edited = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, 5, parent)
-        self.setHorizontalHeaderLabels([tr("Recorded as"), tr("Category"), tr("Use"), tr("Rows"), tr("Reason")])
-        self.verticalHeader().setVisible(False)
-        self.setAlternatingRowColors(True)
+        super().__init__(0, 4, parent)
+        self.setHorizontalHeaderLabels([tr("Recorded as"), tr("Category"), tr("Rows"), tr("Reason")])
+        compact(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setWordWrap(False)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
@@ -34,7 +33,7 @@ class CategoryTable(QTableWidget):
         explain(
             self,
             tr("Categories"),
-            tr("Which recorded categories count, and as which planning category. Rows that are not used say why."),
+            tr("Which recorded categories are used, and as which planning category. Those that are not say why."),
         )
         self.itemChanged.connect(lambda _item: self.edited.emit())
 
@@ -46,7 +45,7 @@ class CategoryTable(QTableWidget):
         for number, row in enumerate(rows):
             self._show(number, row)
         self.blockSignals(False)
-        for column, most in ((_RAW, 190), (_CATEGORY, 130), (_USE, 60), (_ROWS, 80)):
+        for column, most in ((_RAW, 170), (_CATEGORY, 110), (_ROWS, 70)):
             self.resizeColumnToContents(column)
             self.setColumnWidth(column, min(self.columnWidth(column), most))
         shown = min(max(len(rows), 3), 8)
@@ -58,7 +57,7 @@ class CategoryTable(QTableWidget):
         table = Table({"rows": np.array([self._count(row) for row in rows], dtype=np.int64)})
         for name, column in (("raw", _RAW), ("category", _CATEGORY), ("reason", _REASON)):
             table = table.with_text(name, [self.item(row, column).text() for row in rows])
-        used = [self.item(row, _USE).checkState() == Qt.CheckState.Checked for row in rows]
+        used = [self.item(row, _RAW).checkState() == Qt.CheckState.Checked for row in rows]
         table = table.with_text("use", ["yes" if use else "no" for use in used])
         try:
             category_map.write(path, table)
@@ -73,12 +72,10 @@ class CategoryTable(QTableWidget):
     def _show(self, number: int, row: dict[str, str]) -> None:
         fixed = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
         raw = QTableWidgetItem(row["raw"])
-        raw.setFlags(fixed)
+        raw.setFlags(fixed | Qt.ItemFlag.ItemIsUserCheckable)
         raw.setToolTip(row["raw"])
-        use = QTableWidgetItem()
-        use.setFlags(fixed | Qt.ItemFlag.ItemIsUserCheckable)
         used = row["use"].strip().lower() not in _NO
-        use.setCheckState(Qt.CheckState.Checked if used else Qt.CheckState.Unchecked)
+        raw.setCheckState(Qt.CheckState.Checked if used else Qt.CheckState.Unchecked)
         count = QTableWidgetItem()
         text = row.get("rows", "")
         count.setData(Qt.ItemDataRole.DisplayRole, int(text) if text.isdigit() else 0)
@@ -86,7 +83,7 @@ class CategoryTable(QTableWidget):
         count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         reason = QTableWidgetItem(row.get("reason", ""))
         reason.setToolTip(reason.text())
-        items = {_RAW: raw, _CATEGORY: QTableWidgetItem(row["category"]), _USE: use, _ROWS: count, _REASON: reason}
+        items = {_RAW: raw, _CATEGORY: QTableWidgetItem(row["category"]), _ROWS: count, _REASON: reason}
         for column, item in items.items():
             self.setItem(number, column, item)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from qgis.core import NULL, QgsVectorLayer
 from qgis.gui import QgsCollapsibleGroupBoxBasic
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
-from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui.category_table import CategoryTable
@@ -32,12 +33,11 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self._report = ""
         self._map = ""
         self.verdict = Banner()
-        self.findings = QTreeWidget()
-        self.findings.setHeaderHidden(True)
-        self.findings.setRootIsDecorated(False)
+        self.findings = QListWidget()
         self.findings.setWordWrap(True)
-        self.findings.setUniformRowHeights(False)
-        self.findings.setMinimumHeight(120)
+        self.findings.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.findings.setSpacing(2)
+        self.findings.setFixedHeight(220)
         self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         explain(self.findings, tr("Findings"), tr("What the check found, the gravest first, each with its remedy."))
         self.report_button = button(
@@ -82,20 +82,13 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self._report = state.value("check", "REPORT")
         self._map = state.value("check", "MAP_OUTPUT")
         verdict = str(state.value("check", "VERDICT")).lower()
-        self.verdict.say(_ICONS.get(verdict, "mIconInfo"), self._sentence(state))
+        self.verdict.say(_ICONS.get(verdict, "mIconInfo"), str(state.value("check", "SENTENCE")))
         self._show_findings(state.layer("findings"))
         self.report_button.setEnabled(Path(self._report).is_file())
         if self._map and Path(self._map).is_file():
             self._show_map(Path(self._map))
         self.save_button.setEnabled(False)
         self._changed.setText("")
-
-    @staticmethod
-    def _sentence(state: ProjectState) -> str:
-        rows = tr("{kept} of {read} rows can be used.").format(
-            kept=_number(state.value("check", "ROWS_KEPT", 0)), read=_number(state.value("check", "ROWS_READ", 0))
-        )
-        return f"{state.value('check', 'SENTENCE')} {rows}".strip()
 
     def _show_findings(self, layer: QgsVectorLayer | None) -> None:
         self.findings.clear()
@@ -104,11 +97,10 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         found = [{name: _text(feature[name]) for name in layer.fields().names()} for feature in layer.getFeatures()]
         gravity = {name: place for place, name in enumerate(_GRAVEST_FIRST)}
         for row in sorted(found, key=lambda row: gravity.get(row.get("severity", "").lower(), 9)):
-            item = QTreeWidgetItem([f"{row.get('check', '')}: {row.get('finding', '')}"])
-            item.setIcon(0, theme_icon(_ICONS.get(row.get("severity", "").lower(), "mIconInfo")))
-            item.setToolTip(0, "<p>{}</p>".format(row.get("remedy") or row.get("finding", "")))
-            self.findings.addTopLevelItem(item)
-        self.findings.setFixedHeight(min(60 + 34 * len(found), 260))
+            icon = theme_icon(_ICONS.get(row.get("severity", "").lower(), "mIconInfo"))
+            item = QListWidgetItem(icon, f"{row.get('check', '')}: {row.get('finding', '')}")
+            item.setToolTip("<p>{}</p>".format(escape(row.get("remedy") or row.get("finding", ""))))
+            self.findings.addItem(item)
 
     def _show_map(self, path: Path) -> bool:
         try:
@@ -143,10 +135,6 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
 
 def _text(value: object) -> str:
     return "" if value is None or value == NULL else str(value)
-
-
-def _number(value: object) -> str:
-    return f"{value:,.0f}".replace(",", " ") if isinstance(value, (int, float)) else str(value)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

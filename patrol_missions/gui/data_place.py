@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayerProxyModel, QgsProject, QgsVectorLayer, QgsWkbTypes
+from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayerProxyModel, QgsProject, QgsWkbTypes
 from qgis.gui import (
-    QgsCheckableComboBox,
     QgsCollapsibleGroupBoxBasic,
     QgsDoubleSpinBox,
     QgsFieldComboBox,
     QgsProjectionSelectionWidget,
 )
-from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
 from qgis.PyQt.QtWidgets import QWidget
 
 from patrol_missions.gui.forms import add_row, default, form, help_of, shrinkable
 from patrol_missions.gui.guess import guess_field
+from patrol_missions.gui.layer_checks import LayerChecks
 from patrol_missions.gui.layer_picker import LayerPicker
-from patrol_missions.gui.layers import ROLE_PROPERTY
 from patrol_missions.gui.project_state import DataForm
 from patrol_missions.processing_algorithms.checks import suggested_crs
 
@@ -60,21 +59,17 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         self.cell_size.setClearValue(size)
         self.cell_size.setValue(size)
         add_row(layout, tr("Ce&ll size"), self.cell_size, help_of("buildgrid", "SIZE"))
-        self.indicators = QgsCheckableComboBox()
-        shrinkable(self.indicators)
-        self.indicators.setDefaultText(tr("none"))
+        kinds = QgsWkbTypes.GeometryType
+        self.exclusions = LayerChecks(kinds.PolygonGeometry, ("sample_exclusions",))
+        add_row(layout, tr("E&xclusions"), self.exclusions, help_of("buildgrid", "EXCLUSIONS"))
+        self.indicators = LayerChecks(kinds.PointGeometry, ("sample_places", "sample_events"))
         add_row(layout, tr("&Indicators"), self.indicators, help_of("trainmodel", "INDICATORS"))
-        project = QgsProject.instance()
-        project.layersAdded.connect(self._list_indicators)
-        project.layersRemoved.connect(self._list_indicators)
-        self._list_indicators()
         self._suggest_field()
 
     def tear_down(self) -> None:
         """Stop listening to the project."""
-        project = QgsProject.instance()
-        project.layersAdded.disconnect(self._list_indicators)
-        project.layersRemoved.disconnect(self._list_indicators)
+        self.exclusions.tear_down()
+        self.indicators.tear_down()
 
     def answers(self) -> dict[str, Any]:
         """The answers, by their names in the form."""
@@ -85,7 +80,8 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
             "district_field": self.district_field.currentField() if self.districts.layer_id() else "",
             "crs": (crs.authid() or crs.toWkt()) if crs.isValid() else "",
             "cell_size_m": self.cell_size.value(),
-            "indicators": [str(i) for i in self.indicators.checkedItemsData()],
+            "exclusions": self.exclusions.ids(),
+            "indicators": self.indicators.ids(),
         }
 
     def show_answers(self, answers: DataForm) -> None:
@@ -101,7 +97,8 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         else:
             self._suggest_crs()
         self.cell_size.setValue(answers.cell_size_m)
-        self._list_indicators(chosen=answers.indicators)
+        self.exclusions.set_ids(answers.exclusions)
+        self.indicators.set_ids(answers.indicators)
 
     def problem(self) -> str:
         """What is missing, or an empty text."""
@@ -128,21 +125,6 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         self.district_field.setField(guess_field(layer.fields().names(), "district") if layer is not None else "")
         self.district_field.setVisible(layer is not None)
         self._field_caption.setVisible(layer is not None)
-
-    def _list_indicators(self, *_: object, chosen: list[str] | None = None) -> None:
-        """Offer the project's point layers that are not our own results."""
-        wanted = set(self.indicators.checkedItemsData() if chosen is None else chosen)
-        self.indicators.clear()
-        layers = [layer for layer in QgsProject.instance().mapLayers().values() if _is_indicator(layer)]
-        for layer in sorted(layers, key=lambda layer: layer.name().lower()):
-            state = Qt.CheckState.Checked if layer.id() in wanted else Qt.CheckState.Unchecked
-            self.indicators.addItemWithCheckState(layer.name(), state, layer.id())
-
-
-def _is_indicator(layer: object) -> bool:
-    if not isinstance(layer, QgsVectorLayer) or layer.geometryType() != QgsWkbTypes.GeometryType.PointGeometry:
-        return False
-    return str(layer.customProperty(ROLE_PROPERTY, "")) in ("", "sample_places", "sample_events")
 
 
 def tr(text: str) -> str:

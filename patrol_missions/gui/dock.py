@@ -151,7 +151,9 @@ class PatrolDock(QgsDockWidget):
         self.state.record(done.step.key, values, done.layers)
         if done.step.key == "sample":
             self.state.set_data(sample_made(self.state))
-            self.map.zoom_to_layer(done.layers["sample_boundary"])
+            self.data.show_answers(self.state.data)
+        if done.step.key == "grid":
+            self.map.zoom_to_layer(done.layers["grid"])
 
     # --- runs
 
@@ -200,12 +202,16 @@ class PatrolDock(QgsDockWidget):
             return
         self.runner.run(title, made)
 
-    def _succeeded(self, title: str) -> None:
-        self.data.show_answers(self.state.data)
+    def _succeeded(self, title: str, keys: list[str]) -> None:
         self.refresh()
-        self._iface.messageBar().pushMessage(
-            self.windowTitle(), self.tr("{run}: done.").format(run=title), Qgis.MessageLevel.Success
-        )
+        text = self.tr("{run}: done.").format(run=title)
+        if "allocate" in keys:
+            self.show_page(PLAN)
+            number = int(self.state.value("allocate", "MISSIONS", 0))
+            text = self.tr("{number} missions in {shifts} shifts are on the map and in the list.").format(
+                number=number, shifts=self.plan.shift.count()
+            )
+        self._iface.messageBar().pushMessage(self.windowTitle(), text, Qgis.MessageLevel.Success)
 
     def _failed(self, title: str, sentence: str) -> None:
         self.refresh()

@@ -16,6 +16,7 @@ from qgis.PyQt.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QTableWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -176,6 +177,13 @@ def tool_button(icon: QIcon, text: str, help_text: str) -> QToolButton:
     made.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     explain(made, text, help_text)
     return made
+
+
+def compact(table: QTableWidget) -> None:
+    """Rows no higher than their text needs."""
+    table.verticalHeader().setVisible(False)
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
+    table.setAlternatingRowColors(True)
 
 
 def shrinkable(combo: QComboBox) -> QComboBox:

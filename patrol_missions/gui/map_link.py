@@ -70,6 +70,8 @@ class MapLink:
 
     def zoom_to_layer(self, layer: QgsVectorLayer) -> None:
         """Show the whole of a layer."""
+        # the first layers of a project make QGIS zoom to them later: have it do so now
+        self._iface.layerTreeCanvasBridge().setCanvasLayers()
         settings = self._canvas.mapSettings()
         extent = settings.layerExtentToOutputExtent(layer, layer.extent())
         if not extent.isEmpty():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from qgis.core import QgsCategorizedSymbolRenderer, QgsVectorLayer
+from qgis.core import QgsCategorizedSymbolRenderer, QgsSimpleFillSymbolLayer, QgsSymbol, QgsVectorLayer
 from qgis.PyQt.QtCore import QCoreApplication, QEvent, QModelIndex, QObject, QRect, QSize, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QColor, QPainter, QPalette, QPen, QStandardItem, QStandardItemModel
 from qgis.PyQt.QtWidgets import (
@@ -19,7 +19,7 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from patrol_missions.gui.forms import explain
-from patrol_missions.gui.missions import Mission
+from patrol_missions.gui.missions import Mission, capital
 
 _MISSION = Qt.ItemDataRole.UserRole + 1
 _SECOND_LINE = Qt.ItemDataRole.UserRole + 2
@@ -41,7 +41,7 @@ class MissionList(QTreeView):
         self.setItemDelegate(_TwoLines(self))
         self.setHeaderHidden(True)
         self.setRootIsDecorated(True)
-        self.setIndentation(14)
+        self.setIndentation(12)
         self.setUniformRowHeights(False)
         self.setMouseTracking(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -168,7 +168,7 @@ def _row(mission: Mission, colour: QColor | None) -> QStandardItem:
     title = f"{mission.window}   {mission.categories or mission.category}"
     item = QStandardItem(title)
     item.setData(mission, _MISSION)
-    item.setData(mission.reasons or mission.purpose, _SECOND_LINE)
+    item.setData(capital(mission.reasons or mission.purpose), _SECOND_LINE)
     item.setData(colour, _COLOUR)
     item.setData(f"{mission.district}: {title}. {mission.reasons}", Qt.ItemDataRole.AccessibleTextRole)
     item.setToolTip(f"<p>{mission.purpose or title}</p>")
@@ -176,17 +176,24 @@ def _row(mission: Mission, colour: QColor | None) -> QStandardItem:
 
 
 def colours_of(layer: QgsVectorLayer) -> dict[str, QColor]:
-    """Colour of each category on the map."""
+    """Colour of each category on the map, also after the user has styled it anew."""
     renderer = layer.renderer()
     if not isinstance(renderer, QgsCategorizedSymbolRenderer):
         return {}
-    colours = {}
-    for category in renderer.categories():
-        first = category.symbol().symbolLayer(0)
-        # missions are outlined squares: the outline carries the colour, the fill may be clear
-        stroke = first.strokeColor() if first is not None else QColor()
-        colours[str(category.value())] = stroke if stroke.isValid() and stroke.alpha() else category.symbol().color()
-    return colours
+    return {str(category.value()): _strongest(category.symbol()) for category in renderer.categories()}
+
+
+def _strongest(symbol: QgsSymbol) -> QColor:
+    """The colour that a symbol is known by: the most saturated of its outlines and fills, never its white casing."""
+    colours = []
+    for part in symbol.symbolLayers():
+        if part.subSymbol() is not None:
+            colours.append(part.subSymbol().color())
+        elif isinstance(part, QgsSimpleFillSymbolLayer):
+            colours.append(part.strokeColor())
+            colours += [part.fillColor()] if part.brushStyle() != Qt.BrushStyle.NoBrush else []
+    strong = (c for c in colours if c.isValid())
+    return max(strong, key=lambda c: c.saturationF() * c.alphaF(), default=symbol.color())
 
 
 def tr(text: str) -> str:

@@ -28,7 +28,9 @@ class ShiftInstance:
         start, end = self.start.toTimeZone(zone), self.end.toTimeZone(zone)
         # the operational date names the shift: a night that begins after midnight belongs to the evening before
         day = QLocale().toString(QDateTime.fromString(self.date, Qt.DateFormat.ISODate).date(), "ddd d MMM")
-        return f"{day} · {self.name} {start.toString('HH:mm')}–{end.toString('HH:mm')}"
+        whole_hours = start.time().minute() == 0 and end.time().minute() == 0
+        clock = "HH" if whole_hours else "HH:mm"
+        return f"{day} · {self.name} {start.toString(clock)}–{end.toString(clock)}"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ def read_missions(layer: QgsVectorLayer) -> list[Mission]:
 def shifts_of(missions: Iterable[Mission]) -> list[ShiftInstance]:
     """The shifts that have missions, in the order of the missions."""
     return list({mission.shift.key(): mission.shift for mission in missions}.values())
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
 
 
 def as_utc(value: QDateTime) -> QDateTime:

@@ -66,7 +66,8 @@ class DataPage(Page):
         self.column.addLayout(_row(self.check_button))
         self.column.addWidget(self.found)
         self.column.addWidget(self.status)
-        self.column.addLayout(_row(self.train_button, self.card_button, self.plan_button))
+        self.column.addLayout(_row(self.train_button, self.card_button))
+        self.column.addLayout(_row(self.plan_button))
         self.column.addStretch(1)
 
         self.incidents.unreadable.connect(self.trouble)

@@ -20,7 +20,7 @@ from patrol_missions.gui.forms import (
     tool_button,
 )
 from patrol_missions.gui.mission_list import MissionList, colours_of
-from patrol_missions.gui.missions import Mission, ShiftInstance, read_missions, shifts_of
+from patrol_missions.gui.missions import Mission, ShiftInstance, capital, read_missions, shifts_of
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import PlanForm, ProjectState
 from patrol_missions.gui.readiness import Readiness
@@ -154,6 +154,7 @@ class PlanPage(Page):
         self.earlier.setEnabled(index > 0)
         self.later.setEnabled(index < self.shift.count() - 1)
         key = shift.key() if shift is not None else None
+        self.shift.setToolTip(self.shift.currentText())
         self.list.show_missions([m for m in self._missions if m.shift.key() == key], self._colours)
         self.detail.setVisible(False)
         self._tell_shift()
@@ -163,7 +164,7 @@ class PlanPage(Page):
 
     def _show_detail(self, mission: Mission) -> None:
         self._purpose.setText(mission.purpose)
-        self._reasons.setText(mission.reasons)
+        self._reasons.setText(capital(mission.reasons))
         self._reasons.setVisible(mission.reasons not in ("", mission.purpose))
         self._numbers.setText(
             tr("Cell {cell} · {dose:.0f} minutes · chosen with a probability of {share:.0%}").format(

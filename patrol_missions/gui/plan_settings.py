@@ -57,7 +57,7 @@ class PlanSettings(QWidget):
         self.start.setNullRepresentation(tr("after the last incident"))
         self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.start.setCalendarPopup(True)
-        self.start.setEmpty()
+        self.start.clear()
         add_row(more, tr("Shifts &from"), self.start, help_of("forecastrisk", "START"))
         self.shift_count = _whole(1, 1000, default("forecastrisk", "SHIFT_COUNT", 21))
         add_row(more, tr("Shifts &ahead"), self.shift_count, help_of("forecastrisk", "SHIFT_COUNT"))
@@ -103,7 +103,7 @@ class PlanSettings(QWidget):
             moment = QDateTime.fromString(answers.start, Qt.DateFormat.ISODate).toTimeZone(self._zone)
             self.start.setDateTime(QDateTime(moment.date(), moment.time()))
         else:
-            self.start.setEmpty()
+            self.start.clear()
         self.shift_count.setValue(answers.shift_count)
         self.seed.setValue(answers.seed)
 

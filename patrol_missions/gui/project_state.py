@@ -42,6 +42,7 @@ class DataForm:
     district_field: str = ""
     crs: str = ""
     cell_size_m: float = 250.0
+    exclusions: list[str] = field(default_factory=list)
     indicators: list[str] = field(default_factory=list)
     shifts: list[str] = field(default_factory=list)
     category_map: str = ""

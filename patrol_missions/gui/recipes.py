@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,11 @@ from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
-SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "incidents", "truth")
+SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "incidents")
 """Outputs of the sample city; the project knows each as ``sample_<name>``."""
+
+
+_INCIDENTS_PER_CELL = 38  # in three years: as busy a city as the algorithm's own defaults make
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,10 @@ def check_steps(state: ProjectState) -> list[Step]:
         return {
             "BOUNDARY": form.boundary,
             "SIZE": form.cell_size_m,
-            "CRS": form.crs or None,
-            "DISTRICTS": form.districts or None,
-            "DISTRICT_FIELD": form.district_field or None,
+            "CRS": form.crs,
+            "DISTRICTS": form.districts,
+            "DISTRICT_FIELD": form.district_field,
+            "EXCLUSIONS": _present(project, form.exclusions),
             "OUTPUT": files.table("grid", project),
         }
 
@@ -78,15 +83,15 @@ def check_steps(state: ProjectState) -> list[Step]:
             "GRID": _made(state, "grid"),
             "CATEGORY_FIELD": form.category_field,
             "START_FIELD": form.start_field,
-            "END_FIELD": form.end_field or None,
-            "REPORTED_FIELD": form.reported_field or None,
-            "ID_FIELD": form.id_field or None,
-            "X_FIELD": form.x_field or None,
-            "Y_FIELD": form.y_field or None,
-            "COORDINATES_CRS": form.coordinates_crs or None,
+            "END_FIELD": form.end_field,
+            "REPORTED_FIELD": form.reported_field,
+            "ID_FIELD": form.id_field,
+            "X_FIELD": form.x_field,
+            "Y_FIELD": form.y_field,
+            "COORDINATES_CRS": form.coordinates_crs,
             "TIME_ZONE": form.time_zone,
             "TIMES_ARE": form.times_are,
-            "CATEGORY_MAP": form.category_map or None,
+            "CATEGORY_MAP": form.category_map,
             "OUTPUT": files.table("incidents", project),
             "FINDINGS": files.table("findings", project),
             "REPORT": files.beside("data_report.html"),
@@ -159,10 +164,12 @@ def sample_step(state: ProjectState) -> Step:
     files = files_of(state.data)
 
     def create() -> dict[str, Any]:
-        return {name.upper(): files.table(f"sample_{name}", state.project) for name in SAMPLE}
+        cells = settings.SAMPLE_CELLS.get()
+        layers = {name.upper(): files.table(f"sample_{name}", state.project) for name in SAMPLE}
+        return {"CELLS": cells, "INCIDENT_COUNT": cells * _INCIDENTS_PER_CELL, **layers}
 
-    layers = {name.upper(): f"sample_{name}" for name in SAMPLE}
-    return _step("sample", "createsamplecity", tr("Make the sample city"), create, layers, 3)
+    roles = {name.upper(): f"sample_{name}" for name in SAMPLE}
+    return _step("sample", "createsamplecity", tr("Make the sample city"), create, roles, 3)
 
 
 def engine_step(action: int, python: str = "") -> Step:
@@ -175,13 +182,19 @@ def engine_step(action: int, python: str = "") -> Step:
     }
 
     def engine() -> dict[str, Any]:
-        return {"ACTION": action, "PYTHON": python or None}
+        return {"ACTION": action, "PYTHON": python}
 
     return _step("engine", "setupengine", titles[action], engine, {}, 1)
 
 
-def _step(key: str, algorithm: str, title: str, parameters: Any, roles: dict[str, str], weight: float) -> Step:
-    return Step(key, f"{PROVIDER}:{algorithm}", title, parameters, roles, weight)
+def _step(
+    key: str, algorithm: str, title: str, parameters: Callable[[], dict[str, Any]], roles: dict[str, str], weight: float
+) -> Step:
+    def given() -> dict[str, Any]:
+        """The answers; what was left empty is left to the algorithm's default."""
+        return {name: value for name, value in parameters().items() if value not in ("", None, [])}
+
+    return Step(key, f"{PROVIDER}:{algorithm}", title, given, roles, weight)
 
 
 def _made(state: ProjectState, role: str) -> str:

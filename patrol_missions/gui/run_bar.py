@@ -26,7 +26,9 @@ class RunBar(QFrame):
         explain(self.progress, tr("Progress"), tr("How far the whole run is."))
         self.cancel_button = button(tr("Cancel"), tr("Stop the run. What earlier steps finished is kept."))
         self.cancel_button.clicked.connect(self._cancel)
-        self.log_button = tool_button(theme_icon("mIconInfo"), tr("Log"), tr("Show or hide what the steps have said."))
+        self.log_button = tool_button(
+            theme_icon("mMessageLog"), tr("Log"), tr("Show or hide what the steps have said.")
+        )
         self.log_button.setCheckable(True)
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
@@ -40,14 +42,16 @@ class RunBar(QFrame):
         )
         self.log_button.toggled.connect(self.log.setVisible)
 
+        top = QHBoxLayout()
+        top.addWidget(self._title, 1)
+        top.addWidget(self.log_button)
         row = QHBoxLayout()
         row.addWidget(self.progress, 1)
-        row.addWidget(self.log_button)
         row.addWidget(self.cancel_button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(9, 6, 9, 9)
+        column.setContentsMargins(9, 4, 9, 6)
         column.setSpacing(4)
-        column.addWidget(self._title)
+        column.addLayout(top)
         column.addLayout(row)
         column.addWidget(self.log)
         self.setVisible(False)
@@ -55,9 +59,9 @@ class RunBar(QFrame):
         runner.started.connect(self._start)
         runner.progressed.connect(self._move)
         runner.said.connect(self._write)
-        runner.succeeded.connect(lambda title: self._stop(tr("{run}: done").format(run=title), 100))
-        runner.failed.connect(lambda title, _sentence: self._stop(tr("{run}: stopped").format(run=title), 0))
-        runner.canceled.connect(lambda title: self._stop(tr("{run}: cancelled").format(run=title), 0))
+        runner.succeeded.connect(lambda title, _keys: self._stop(tr("{run}: done").format(run=title)))
+        runner.failed.connect(lambda title, _sentence: self._stop(tr("{run}: stopped").format(run=title)))
+        runner.canceled.connect(lambda title: self._stop(tr("{run}: cancelled").format(run=title)))
 
     def _start(self, title: str) -> None:
         self.log.clear()
@@ -81,9 +85,9 @@ class RunBar(QFrame):
         self._say(tr("Stopping …"))
         self._runner.cancel()
 
-    def _stop(self, text: str, percent: int) -> None:
+    def _stop(self, text: str) -> None:
         self._say(text)
-        self.progress.setValue(percent)
+        self.progress.setVisible(False)
         self.cancel_button.setVisible(False)
 
     def _say(self, text: str) -> None:

@@ -97,7 +97,7 @@ class Runner(QObject):
     progressed = pyqtSignal(float, str)  # percent of the whole run, what is being done
     said = pyqtSignal(str, str)  # kind, text
     step_done = pyqtSignal(object)  # Done
-    succeeded = pyqtSignal(str)  # title of the run
+    succeeded = pyqtSignal(str, list)  # title of the run, keys of its steps
     failed = pyqtSignal(str, str)  # title of the run, the sentence
     canceled = pyqtSignal(str)  # title of the run
 
@@ -142,8 +142,8 @@ class Runner(QObject):
     def _next(self) -> None:
         self._at += 1
         if self._at == len(self._steps):
-            title = self._end()
-            self.succeeded.emit(title)
+            keys = [step.key for step in self._steps]
+            self.succeeded.emit(self._end(), keys)
             return
         step = self._steps[self._at]
         self._text = step.title
@@ -152,6 +152,7 @@ class Runner(QObject):
         try:
             self._start(step)
         except PatrolError as error:
+            self._hear("error", str(error))
             self._fail(str(error))
 
     def _start(self, step: Step) -> None:
@@ -197,7 +198,6 @@ class Runner(QObject):
             self._next()
 
     def _fail(self, sentence: str) -> None:
-        LOGGER.error("%s: %s", self._title, sentence)
         title = self._end()
         self.failed.emit(title, sentence)
 
@@ -222,7 +222,7 @@ class Runner(QObject):
         self.progressed.emit((before * 100.0 + share * min(percent, 100.0)) / total, self._text)
 
 
-_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.INFO, "debug": logging.INFO}
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "debug": logging.INFO}
 
 
 def _sentence(error: str) -> str:

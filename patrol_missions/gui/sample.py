@@ -14,9 +14,6 @@ from patrol_missions.gui.recipes import check_steps, plan_steps, sample_step, tr
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.parameters import DEFAULT_SHIFTS
 
-TIME_ZONE = "America/New_York"
-"""The zone whose wall time the sample city lives by."""
-
 
 def sample_form(project: QgsProject) -> DataForm:
     """What is known of the sample city before it is made."""
@@ -25,7 +22,6 @@ def sample_form(project: QgsProject) -> DataForm:
     return DataForm(
         jurisdiction=QCoreApplication.translate("SampleCity", "Sample city"),
         package=str(package),
-        time_zone=TIME_ZONE,
         shifts=list(DEFAULT_SHIFTS),
     )
 
@@ -34,17 +30,20 @@ def sample_made(state: ProjectState) -> DataForm:
     """What the data page is told once the layers are there: the same guesses that a user would start from."""
     incidents, districts = state.layer("sample_incidents"), state.layer("sample_districts")
     boundary, places = state.layer("sample_boundary"), state.layer("sample_places")
+    exclusions = state.layer("sample_exclusions")
     fields = (
         guess_fields(incidents.fields().names(), ("category", "id", "reported", "end", "start")) if incidents else {}
     )
     return replace(
         state.data,
+        time_zone=state.value("sample", "TIME_ZONE"),
         incidents=incidents.id() if incidents else "",
         **{f"{role}_field": name for role, name in fields.items()},
         boundary=boundary.id() if boundary else "",
         districts=districts.id() if districts else "",
         district_field=guess_field(districts.fields().names(), "district") if districts else "",
         crs=boundary.crs().authid() if boundary else "",
+        exclusions=[exclusions.id()] if exclusions else [],
         indicators=[places.id()] if places else [],
     )
 

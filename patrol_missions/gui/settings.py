@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from qgis.core import QgsSettings
 from qgis.PyQt.QtCore import QStandardPaths
 
-T = TypeVar("T", str, bool)
+T = TypeVar("T", str, bool, int)
 
 _PREFIX = "plugins/patrol_missions/"
 
@@ -36,6 +36,9 @@ WELCOMED = Setting("welcomed", False)
 
 DATA_FOLDER = Setting("data-folder", "")
 """Where jurisdictions are stored while the project has no folder; empty means Documents/Patrol Missions."""
+
+SAMPLE_CELLS = Setting("sample-cells", 1600)
+"""Size of the sample city; fewer cells make it quicker on slow computers."""
 
 
 def data_folder() -> Path:

@@ -16,7 +16,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from patrol_missions.gui.forms import explain, theme_icon, tool_button
+from patrol_missions.gui.forms import compact, explain, theme_icon, tool_button
 
 _COLUMNS = 4
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d|24:00")
@@ -31,9 +31,8 @@ class ShiftsTable(QWidget):
         super().__init__(parent)
         self.table = QTableWidget(0, _COLUMNS)
         self.table.setHorizontalHeaderLabels([tr("Shift"), tr("Start"), tr("End"), tr("Weekdays")])
-        self.table.verticalHeader().setVisible(False)
+        compact(self.table)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(True)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -22,6 +22,9 @@ processing=true
 checkVersion=false
 newsFeed\\http\\feed.qgis.org\\disabled=true
 
+[plugins]
+patrol_missions\\sample-cells={cells}
+
 [UI]
 UITheme={theme}
 """
@@ -45,11 +48,11 @@ class Played:
         return [f"{step['step']}\n{step['error']}\n{tail}" for step in self.steps if step["error"]]
 
 
-def play(scenario: str, folder: Path, stage: Path, seconds: float, theme: str = "default") -> Played:
+def play(scenario: str, folder: Path, stage: Path, seconds: float, theme: str = "default", cells: int = 200) -> Played:
     """Play ``scenarios/<scenario>.py``; fails when QGIS does not end by itself in time."""
     profile = folder / "profiles" / "profiles" / "default" / "QGIS"
     profile.mkdir(parents=True)
-    (profile / "QGIS3.ini").write_text(_PROFILE.format(theme=theme), encoding="utf-8")
+    (profile / "QGIS3.ini").write_text(_PROFILE.format(theme=theme, cells=cells), encoding="utf-8")
     home = folder / "home"
     (home / "run").mkdir(parents=True)
     (home / "run").chmod(0o700)
@@ -79,6 +82,7 @@ def play(scenario: str, folder: Path, stage: Path, seconds: float, theme: str = 
         os.killpg(process.pid, signal.SIGKILL)
         output = process.communicate()[0].decode(errors="replace")
         raise AssertionError(f"QGIS did not end within {seconds:.0f} s. It said:\n{output[-4000:]}") from None
+    (folder / "output.txt").write_text(output, encoding="utf-8")
     results = folder / "results.json"
     if not results.is_file():
         raise AssertionError(f"QGIS ended with code {process.returncode} before the scenario did:\n{output[-4000:]}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-
 import time
 import traceback
 from collections.abc import Callable
@@ -115,7 +114,7 @@ def _run() -> None:
         desk.tracebacks.insert(0, early.read_text(encoding="utf-8"))
     answer = {"steps": results, "notes": desk.notes, "log": desk.log, "tracebacks": desk.tracebacks}
     (OUT / "results.json").write_text(json.dumps(answer, indent=1), encoding="utf-8")
-    QgsProject.instance().setDirty(False)
+    QgsProject.instance().clear()  # QGIS asks about unsaved projects and about layers in temporary folders
     QApplication.instance().setQuitOnLastWindowClosed(True)
     QTimer.singleShot(0, iface.actionExit().trigger)
 

@@ -49,6 +49,8 @@ def test_a_field_has_one_role():
     assert list(found.values()).count("date") == 1
 
 
-@pytest.mark.parametrize(("names", "expected"), [(["fid", "DIST_NUM"], "DIST_NUM"), (["gid", "label"], "label"), ([], "")])
+@pytest.mark.parametrize(
+    ("names", "expected"), [(["fid", "DIST_NUM"], "DIST_NUM"), (["gid", "label"], "label"), ([], "")]
+)
 def test_district_names(names, expected):
     assert guess_field(names, "district") == expected

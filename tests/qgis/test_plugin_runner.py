@@ -67,7 +67,8 @@ class _Provider(QgsProcessingProvider):
     def id(self):
         return "patroltests"
 
-    name = id
+    def name(self):
+        return "Tests"
 
     def loadAlgorithms(self):  # noqa: N802
         for algorithm in (Waits, Crashes, Unable):
@@ -94,7 +95,7 @@ class Heard:
 
     def __init__(self, runner):
         self.ends, self.progress, self.said, self.done = [], [], [], []
-        runner.succeeded.connect(lambda title: self.ends.append(("succeeded", title)))
+        runner.succeeded.connect(lambda title, keys: self.ends.append(("succeeded", title)))
         runner.failed.connect(lambda title, sentence: self.ends.append(("failed", sentence)))
         runner.canceled.connect(lambda title: self.ends.append(("canceled", title)))
         runner.progressed.connect(lambda percent, text: self.progress.append((percent, text)))
