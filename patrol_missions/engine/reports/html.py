@@ -41,7 +41,7 @@ h3{font-size:1rem;margin:1.4rem 0 .4rem}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin:1.2rem 0}
 .facts div{background:var(--panel);border-radius:4px;padding:.6rem .8rem}.facts dt{color:var(--soft);font-size:.85rem}
 .facts dd{margin:0;font-size:1.25rem;font-weight:600;font-variant-numeric:tabular-nums}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
+.wide{overflow-x:auto;margin:0 0 1.4rem}table{border-collapse:collapse;width:100%;font-size:.92rem}
 caption{text-align:left;padding-bottom:.3rem}
 th,td{padding:.4rem .7rem .4rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);border-bottom-width:2px;white-space:nowrap}
@@ -154,4 +154,6 @@ def _value(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, Html) else _html.escape(str(value), quote=False)
+    if isinstance(value, Html):
+        return value
+    return _html.escape(str(value), quote=False).replace(" %", "&nbsp;%")  # a number stays with its sign

@@ -183,6 +183,7 @@ def _missing_by_district(checked: Checked) -> html.Html:
     missing = [100 * (1 - rate.share) for rate in groups]
     axes.barh(range(len(groups)), missing, color=figures.ORANGE, height=0.7)
     axes.set_yticks(range(len(groups)), [rate.group for rate in groups])
+    axes.set_ylim(-0.6, len(groups) - 0.4)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     axes.grid(axis="x", color=figures.GREY, alpha=0.25, linewidth=0.8)
     axes.tick_params(length=0)
