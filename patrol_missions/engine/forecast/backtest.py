@@ -153,17 +153,19 @@ class Backtest:
 
 
 def log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
-    """Log of the model's expected incidents before calibration, float64, shape (instances, cells)."""
-    instances = len(features.instances)
-    result = np.empty((instances, len(cells)))
+    """Log of the model's expected incidents before calibration, float64, shape (instances, cells).
+
+    The trees are asked once for all instances that look alike to them, a bounded number of rows at a time.
+    """
+    examples, kind = features.kinds
+    factor = np.empty((len(examples), len(cells)))
     step = max(_CHUNK_ROWS // max(len(cells), 1), 1)
-    for first in range(0, instances, step):
-        chunk = np.arange(first, min(first + step, instances))
-        cell, instance = np.tile(cells, len(chunk)), np.repeat(chunk, len(cells))
-        log = trees.log_factor(features.rows(category, cell, instance), threads)
-        log += features.log_baseline(category, cell, instance)
-        result[chunk] = log.reshape(len(chunk), len(cells))
-    return result
+    for first in range(0, len(examples), step):
+        chunk = examples[first : first + step]
+        rows = features.rows(category, np.tile(cells, len(chunk)), np.repeat(chunk, len(cells)))
+        factor[first : first + len(chunk)] = trees.log_factor(rows, threads).reshape(len(chunk), len(cells))
+    totals = np.log(np.maximum(features.totals[category], 1e-12))
+    return np.asarray(factor[kind] + features.log_share(category)[cells][None, :] + totals[:, None])
 
 
 def gains(category: CategoryBacktest, rng: np.random.Generator) -> list[Gain]:

@@ -19,9 +19,8 @@ from scipy import ndimage
 from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.forecast import baselines
 from patrol_missions.engine.forecast.baselines import Baseline
-from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, NEVER_DAYS, History, weekdays
+from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, NEVER_DAYS, History, weekend
 from patrol_missions.engine.forecast.indicators import Indicators
-from patrol_missions.engine.forecast.panel import DAY_S
 
 MOST_OTHERS = 8
 """Categories, most frequent first, whose own counts every model sees."""
@@ -69,7 +68,7 @@ class Features:
 
     def log_baseline(self, category: int, cell: np.ndarray, instance: np.ndarray) -> np.ndarray:
         """Log of the baseline's expected incidents, where the category's model starts from; float64, shape (rows,)."""
-        return np.asarray(self.log_share(category)[cell] + np.log(self.totals[category])[instance])
+        return np.asarray(self.log_share(category)[cell] + np.log(np.maximum(self.totals[category], _TINY))[instance])
 
     def log_share(self, category: int) -> np.ndarray:
         """Log of the baseline's share of each cell, shape (cells,)."""
@@ -102,7 +101,8 @@ class Features:
         own += [f"count of other {place}" for place in range(len(self.others))]
         own += self.indicators.columns()[0]
         own += ["shift share", "shift share around", "shift share of all categories"]
-        own += ["shift", "weekday", "season sine", "season cosine", "days ahead", "start hour"]
+        own += ["weekend share", "weekend share around", "weekend share of all categories"]
+        own += ["shift", "start hour", "weekend"]
         return own
 
     def _category_blocks(self, category: int) -> tuple[np.ndarray, np.ndarray]:
@@ -133,21 +133,25 @@ class Features:
         """Features of a cell in a shift, float32, shape (shifts, cells, features)."""
         own = self.history.by_shift[category]
         around = self.history.panel.cells.raster.neighbourhood(own, 1)
+        free = self.history.on_weekends[category]
+        free_around = self.history.panel.cells.raster.neighbourhood(free, 1)
         values = [_lift(own), _lift(around), self._shift_of_all]
+        values += [_share(free, own), _share(free_around, around), self._weekend_of_all]
         return np.stack(values, axis=2).astype(np.float32)
+
+    @cached_property
+    def kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Instances that stand for all that look alike to the models, and for each instance which of them."""
+        _, examples, kind = np.unique(self._time, axis=0, return_index=True, return_inverse=True)
+        return examples, kind.reshape(-1)
 
     @cached_property
     def _time(self) -> np.ndarray:
         """Features of shift instances, float32, shape (instances, features)."""
         instances = self.instances
-        day = instances.date.astype("datetime64[D]")
-        angle = 2 * np.pi * ((day - day.astype("datetime64[Y]")).astype(np.int64)) / 365.25
-        start = instances.start.astype(np.int64)
-        ahead = np.maximum(start - self.history.as_of, 0) / DAY_S
         local = instances.zone.to_local(instances.start)
         hour = (local - local.astype("datetime64[D]")).astype(np.int64) / 3600.0
-        columns = [instances.shift, weekdays(instances.date), np.sin(angle), np.cos(angle), ahead, hour]
-        return np.stack(columns, axis=1).astype(np.float32)
+        return np.stack([instances.shift, hour, weekend(instances)], axis=1).astype(np.float32)
 
     @cached_property
     def _around(self) -> tuple[np.ndarray, np.ndarray]:
@@ -172,6 +176,10 @@ class Features:
         return np.asarray(np.log((smooth + 0.02) / (smooth + 0.02).sum()))
 
     @cached_property
+    def _weekend_of_all(self) -> np.ndarray:
+        return _share(self.history.on_weekends.sum(axis=0), self.history.by_shift.sum(axis=0))
+
+    @cached_property
     def _shift_of_all(self) -> np.ndarray:
         return _lift(self.history.by_shift.sum(axis=0))
 
@@ -192,3 +200,9 @@ def _lift(by_shift: np.ndarray) -> np.ndarray:
     city = by_shift.sum(axis=1, keepdims=True)
     expected = by_shift.sum(axis=0) * city / max(float(city.sum()), _TINY)
     return np.asarray(np.log((by_shift + _SHIFT_PRIOR) / (expected + _SHIFT_PRIOR)))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Log of one part of a cell's incidents over the city's part, shrunk towards none; shape (shifts, cells)."""
+    city = part.sum(axis=1, keepdims=True) / np.maximum(whole.sum(axis=1, keepdims=True), _TINY)
+    return np.asarray(np.log((part + _SHIFT_PRIOR) / (whole * city + _SHIFT_PRIOR)))

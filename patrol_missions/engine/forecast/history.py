@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Panel
 
 HALF_LIVES_DAYS = (7.0, 28.0, 91.0, 182.0, 365.0, 730.0)
@@ -23,6 +24,8 @@ PROFILE_HALF_LIFE_DAYS = 365.0
 SEASON_WEEKS = 120
 """Weekly city totals are kept this far back: two years for the season, and some for the level."""
 
+_EVENING_HOUR = 17
+
 NEVER_DAYS = 1500.0
 """Days since the last incident where there was none."""
 
@@ -33,6 +36,7 @@ class History:
     ``decayed``  (half-lives, categories, cells) faded counts
     ``total``    (categories, cells) all incidents
     ``by_shift`` (categories, shifts, cells) faded aoristic counts per shift
+    ``on_weekends`` the same, only weekend shifts (see :func:`weekend`)
     ``by_weekday`` (categories, shifts, 7) the same for the whole city by weekday of the operational date
     ``instances_by_weekday`` (shifts, 7) faded number of shift instances that have ended
     ``last_time`` (categories, cells) time of the last incident, seconds UTC (far past: none)
@@ -45,6 +49,7 @@ class History:
         self.decayed = np.zeros((len(HALF_LIVES_DAYS), categories, cells))
         self.total = np.zeros((categories, cells))
         self.by_shift = np.zeros((categories, shifts, cells))
+        self.on_weekends = np.zeros((categories, shifts, cells))
         self.by_weekday = np.zeros((categories, shifts, 7))
         self.instances_by_weekday = np.zeros((shifts, 7))
         self.faded_total = np.zeros(categories)
@@ -53,6 +58,7 @@ class History:
         self._event = self._entry = self._instance = 0
         self._event_key = panel.events.category.astype(np.int64) * cells + panel.events.cell
         self._weekday = weekdays(panel.instances.date)
+        self._weekend = weekend(panel.instances)
         self._instance_end = panel.instances.end.astype(np.int64)
         self._instance_order = np.argsort(self._instance_end, kind="stable")
 
@@ -72,6 +78,7 @@ class History:
         self.decayed *= (0.5 ** (days / np.array(HALF_LIVES_DAYS)))[:, None, None]
         factor = 0.5 ** (days / PROFILE_HALF_LIFE_DAYS)
         self.by_shift *= factor
+        self.on_weekends *= factor
         self.by_weekday *= factor
         self.instances_by_weekday *= factor
         self.faded_total *= factor
@@ -103,6 +110,10 @@ class History:
         row = category.astype(np.int64) * shifts + shift
         key = row * cells + entries.cell[first:last]
         self.by_shift += np.bincount(key, weight, minlength=self.by_shift.size).reshape(self.by_shift.shape)
+        free = self._weekend[instance]
+        self.on_weekends += np.bincount(key[free], weight[free], minlength=self.by_shift.size).reshape(
+            self.by_shift.shape
+        )
         week = row * 7 + self._weekday[instance]
         self.by_weekday += np.bincount(week, weight, minlength=self.by_weekday.size).reshape(self.by_weekday.shape)
 
@@ -169,3 +180,11 @@ class History:
 def weekdays(date: np.ndarray) -> np.ndarray:
     """Weekday (0 = Monday) of datetime64 dates, int64."""
     return (date.astype("datetime64[D]").astype(np.int64) + 3) % 7
+
+
+def weekend(instances: Instances) -> np.ndarray:
+    """Which shift instances are weekend for night life: Friday evening to Sunday evening by the start, shape (n,)."""
+    day = weekdays(instances.date)
+    local = instances.zone.to_local(instances.start)
+    late = local - local.astype("datetime64[D]") >= np.timedelta64(_EVENING_HOUR, "h")
+    return np.where(late, (day == 4) | (day == 5), (day == 5) | (day == 6))

@@ -16,12 +16,12 @@ import numpy as np
 
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
-MOST_ROUNDS = 80
+MOST_ROUNDS = 100
 _FEWEST_ROUNDS = 5
 _PATIENCE = 10
 _PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
-    "learning_rate": 0.13,
+    "learning_rate": 0.1,
     "num_leaves": 15,
     "min_data_in_leaf": 200,
     "min_sum_hessian_in_leaf": 3.0,
