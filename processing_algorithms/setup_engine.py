@@ -74,7 +74,8 @@ class SetupEngineAlgorithm(PatrolAlgorithm):
             self.tr("What to do. Removing also forgets a Python that was named before."),
         )
         self.add(
-            QgsProcessingParameterFile(self.PYTHON, self.tr("Python"), optional=True),
+            # "All files (*.*)", the default, refuses names without a dot.
+            QgsProcessingParameterFile(self.PYTHON, self.tr("Python"), optional=True, fileFilter="(*)"),
             self.tr(
                 "The Python program (python.exe on Windows). To use an existing Python: the one to take. To create: "
                 "the one to make the environment with, or empty for QGIS's own."
@@ -114,9 +115,9 @@ class SetupEngineAlgorithm(PatrolAlgorithm):
             self._report(engine.check(feedback), feedback)
         if os.environ.get(VARIABLE):
             feedback.pushWarning(
-                self.tr(
-                    "The environment variable {name} is set, and its Python is used whatever the settings say."
-                ).format(name=VARIABLE)
+                self.tr("The environment variable {name} is set: its Python is used whatever the settings say.").format(
+                    name=VARIABLE
+                )
             )
         try:
             in_use = str(engine.python())
