@@ -58,7 +58,9 @@ class PatrolMissionsProvider(QgsProcessingProvider):
 
     def unload(self) -> None:
         """Stop listening."""
-        QgsApplication.processingRegistry().providerAdded.disconnect(self._complete)
+        registry = QgsApplication.processingRegistry()
+        if registry is not None:  # when QGIS 3.44 ends, the registry goes before its providers
+            registry.providerAdded.disconnect(self._complete)
 
     def loadAlgorithms(self) -> None:  # noqa: N802 - QGIS's name
         """Add every algorithm, and the models once their steps can be found in the registry."""
