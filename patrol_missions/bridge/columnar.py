@@ -47,8 +47,10 @@ class ColumnarFile:
         shape = result.GetGeometryColumn() or "wkb_geometry"
         options = ["USE_MASKED_ARRAYS=YES", f"MAX_FEATURES_IN_BATCH={ROWS}", "INCLUDE_FID=YES"]
         gdal.ErrorReset()
+        rows = 0
         try:
             for raw in result.GetArrowStreamAsNumPy(options=options):
+                rows += len(next(iter(raw.values())))
                 yield _batch(raw, fields, names, shape if geometry else "")
         except RuntimeError as error:
             raise NotColumnar from error
@@ -56,7 +58,7 @@ class ColumnarFile:
             failed = gdal.GetLastErrorType() >= gdal.CE_Failure
             if result is not layer:
                 dataset.ReleaseResultSet(result)
-        if failed:
+        if failed or not rows:  # of an empty layer GDAL gives no column, and so no type
             raise NotColumnar
 
     def _open(self) -> tuple[gdal.Dataset, ogr.Layer]:

@@ -171,7 +171,7 @@ def test_coordinates_as_qgis_transforms_them_and_bad_ones_alone_are_lost():
     assert set(lost) <= set(bad)
     assert {7, 99, 1_000, 4_999} <= set(lost)
     for row in (0, 1_234, 4_998):
-        geometry = QgsGeometry.fromWkt(f"POINT ({x[row]!r} {y[row]!r})")
+        geometry = QgsGeometry.fromWkt(f"POINT ({float(x[row])!r} {float(y[row])!r})")
         from qgis.core import QgsCoordinateTransform
 
         geometry.transform(QgsCoordinateTransform(DEGREES, UTM, TRANSFORMS))
