@@ -180,7 +180,10 @@ def _sharpen(target: np.ndarray, counts: np.ndarray, instances: np.ndarray, per_
     by_day = (counts.sum(axis=1) + trust) / (expected.sum(axis=1) + trust)
     overall = (counts.sum(axis=(1, 2)) + trust) / (expected.sum(axis=(1, 2)) + trust)
     nearer = target * by_shift[:, :, None] * by_day[:, None, :] / overall[:, None, None]
-    return np.asarray(nearer * (counts + trust) / (exposure * nearer + trust))
+    sharp = nearer * (counts + trust) / (exposure * nearer + trust)
+    # Shrinking every slot by itself would not keep the sum of them all.
+    kept = (counts.sum(axis=(1, 2)) + trust) / ((exposure * sharp).sum(axis=(1, 2)) + trust)
+    return np.asarray(sharp * kept[:, None, None])
 
 
 def level(history: History, weeks_ahead: int) -> np.ndarray:

@@ -104,7 +104,7 @@ class History:
         self._entry = last
         instance, category = entries.instance[first:last], entries.category[first:last]
         shift = self.panel.instances.shift[instance]
-        age = np.maximum(as_of - self._instance_end[instance], 0) / DAY_S
+        age = (as_of - entries.time[first:last]) / DAY_S
         weight = entries.weight[first:last] * 0.5 ** (age / PROFILE_HALF_LIFE_DAYS)
         _, shifts, cells = self.by_shift.shape
         row = category.astype(np.int64) * shifts + shift

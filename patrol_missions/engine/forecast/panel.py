@@ -91,6 +91,7 @@ class Entries:
     :param category: int32
     :param instance: row of the panel's instances, int32
     :param weight: share of the incident, float32, above 0
+    :param time: middle of the incident's interval, seconds UTC, int64
     :param known: seconds UTC, int64, ascending
     """
 
@@ -98,6 +99,7 @@ class Entries:
     category: np.ndarray
     instance: np.ndarray
     weight: np.ndarray
+    time: np.ndarray
     known: np.ndarray
 
 
@@ -227,6 +229,7 @@ def _entries(incidents: Table, instances: Instances, events: Events) -> Entries:
         events.category[who],
         spread.instance.astype(np.int32),
         spread.weight.astype(np.float32),
+        events.time[who],
         events.known[who],
     )
 
