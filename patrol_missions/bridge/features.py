@@ -97,7 +97,7 @@ def _times(values: np.ndarray) -> list[Any]:
     gaps = np.isnat(distinct)
     seconds = np.where(gaps, 0, distinct.astype(np.int64)).tolist()
     made = [
-        None if gap else QDateTime.fromMSecsSinceEpoch(1000 * second, Qt.TimeSpec.UTC)
+        None if gap else QDateTime.fromSecsSinceEpoch(second, Qt.TimeSpec.UTC)
         for second, gap in zip(seconds, gaps.tolist())
     ]
     return [made[index] for index in place.tolist()]
