@@ -92,6 +92,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
     def __init__(self) -> None:
         super().__init__()
         self._stylers: dict[str, LayerStyler] = {}
+        self._refusal: PatrolError | None = None
 
     # --- identity
 
@@ -199,6 +200,11 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         fine, sentence = super().checkParameterValues(parameters, context)
         if not fine:
             return False, sentence
+        for definition in self.destinationParameterDefinitions():
+            # QGIS asks this in its dialogs, but not when a script runs the algorithm
+            fine, sentence = definition.isSupportedOutputValue(parameters.get(definition.name()), context)
+            if not fine:
+                return False, sentence
         try:
             sentence = self.problem(parameters, context)
         except PatrolError as error:
@@ -208,16 +214,18 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
     def prepareAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
-        """Check again, since models do not check their children's parameters, then prepare."""
+        """Check again, since models do not check their children's parameters, then prepare.
 
-        def work() -> bool:
+        What is wrong is raised when the work begins: QGIS answers an error raised here with a sentence of its own.
+        """
+        try:
             sentence = self.problem(parameters, context)
-            if sentence:
-                raise InputError(sentence)
-            self.prepare(parameters, context, feedback)
-            return True
-
-        return self._guarded(work, feedback)
+            self._refusal = InputError(sentence) if sentence else None
+            if self._refusal is None:
+                self.prepare(parameters, context, feedback)
+        except PatrolError as error:
+            self._refusal = error
+        return True
 
     def processAlgorithm(  # noqa: N802 - QGIS's name
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -225,6 +233,8 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         """Work; a cancelled run gives no outputs."""
 
         def work() -> dict[str, Any]:
+            if self._refusal is not None:
+                raise self._refusal
             try:
                 return self.process(parameters, context, feedback)
             except Canceled:

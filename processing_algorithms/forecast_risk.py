@@ -98,7 +98,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
                 self.OUTPUT, self.tr("Risk forecast"), QgsProcessing.SourceType.TypeVectorPolygon
             ),
             self.tr(
-                "Cells per shift with start and end (UTC), expected_<category>, harm, rank, percentile and reasons."
+                "Cells per shift with start and end (UTC), expected incidents, harm, rank, percentile and reasons."
             ),
         )
         self.add_outputs(QgsProcessingOutputString(self.FIRST_START, self.tr("Start of the first shift (UTC)")))

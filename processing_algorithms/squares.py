@@ -16,7 +16,7 @@ def squares(columns: np.ndarray, rows: np.ndarray, size_m: float) -> list[bytes]
     """The square of each cell."""
     made = np.zeros(len(columns), dtype=_SQUARE)
     made["order"], made["type"], made["rings"], made["points"] = 1, _POLYGON, 1, 5
-    for corner, (dx, dy) in enumerate(((0, 0), (0, 1), (1, 1), (1, 0), (0, 0))):
+    for corner, (dx, dy) in enumerate(((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))):
         made["xy"][:, corner, 0] = (np.asarray(columns) + dx) * size_m
         made["xy"][:, corner, 1] = (np.asarray(rows) + dy) * size_m
     return _pieces(made)

@@ -1,8 +1,11 @@
-"""Makes resources/models/nightly_plan.model3: check the incidents, forecast the risk, allocate the missions.
+r"""Makes resources/models/nightly_plan.model3: check the incidents, forecast the risk, allocate the missions.
 
 Run it with a Python that can import QGIS, from the stage, after changing an algorithm's parameters or this file:
 
-    QT_QPA_PLATFORM=offscreen PYTHONPATH=build/stage build/venv-qgis/bin/python tools/make_nightly_model.py
+    QT_QPA_PLATFORM=offscreen QT_HASH_SEED=0 PYTHONPATH=build/stage \
+        build/venv-qgis/bin/python tools/make_nightly_model.py
+
+The hash seed keeps the order of the file's XML attributes, and so the difference to the last version small.
 """
 
 from __future__ import annotations
@@ -50,6 +53,9 @@ INPUTS = (
     ("DOSE_MINUTES", "allocate"),
     ("SEED", "allocate"),
 )
+# Other than the algorithms' own: the place's time zone must be said, since a server has its own or none; and a plan for
+# tonight needs a day of shifts.
+DEFAULTS = {"TIME_ZONE": None, "SHIFT_COUNT": 3}
 # Parameters of a child that another child's output goes into, or that the model sets.
 WIRES = {
     "check": {"STOP_ON_BAD_DATA": True},
@@ -63,6 +69,8 @@ OUTPUTS = (
     ("MISSIONS", "allocate", "OUTPUT"),
     ("SUMMARY", "allocate", "SUMMARY"),
 )
+OWN = {("allocate", "TIME_ZONE")}
+"""Left to the child although the model has an input of the name: it takes the zone of the forecast."""
 CHILDREN = {"check": "checkincidents", "forecast": "forecastrisk", "allocate": "allocatemissions"}
 DESCRIPTION = (
     "From tonight's incident export to tonight's missions in one run: checks the incidents, forecasts the risk with a "
@@ -86,8 +94,8 @@ def build() -> QgsProcessingModelAlgorithm:
     filled = dict.fromkeys(CHILDREN, 0)
     for name, child in INPUTS:
         definition = algorithms[child].parameterDefinition(name).clone()
-        if definition.defaultValue() is not None and name == "TIME_ZONE":
-            definition.setDefaultValue("UTC")  # not the zone of the computer that made the file
+        if name in DEFAULTS:
+            definition.setDefaultValue(DEFAULTS[name])
         help_texts[name] = definition.help()
         component = QgsProcessingModelParameter(name)
         component.setPosition(QPointF(column_of(child), 60 + ROW * filled[child]))
@@ -147,7 +155,7 @@ def source_of(
         return QgsProcessingModelChildParameterSource.fromChildOutput(*wire)
     if wire is not None:
         return QgsProcessingModelChildParameterSource.fromStaticValue(wire)
-    if name in given:
+    if name in given and (child, name) not in OWN:
         return QgsProcessingModelChildParameterSource.fromModelParameter(name)
     if definition.isDestination() or definition.defaultValue() is None:
         return None
