@@ -72,5 +72,7 @@ def parse_cell_id(text: str) -> tuple[int, int]:
     """Column and row of a cell's name; :class:`InputError` for anything else."""
     match = _CELL_ID.fullmatch(str(text))
     if match is None:
-        raise InputError(f"“{text}” is not a cell id.", "Cell ids look like 1943E17702N; build the grid with Build grid.")
+        raise InputError(
+            f"“{text}” is not a cell id.", "Cell ids look like 1943E17702N; build the grid with Build grid."
+        )
     return int(match[1]), int(match[2])

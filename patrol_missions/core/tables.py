@@ -32,7 +32,9 @@ class Table:
             raise InputError(f"The columns of a table differ in length: {lengths}.")
         for name, values in self.columns.items():
             if values.ndim != 1 or values.dtype.kind not in _KINDS:
-                raise InputError(f"Column “{name}” is a {values.ndim}-D array of {values.dtype}, which a table cannot hold.")
+                raise InputError(
+                    f"Column “{name}” is a {values.ndim}-D array of {values.dtype}, which a table cannot hold."
+                )
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
