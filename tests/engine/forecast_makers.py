@@ -68,7 +68,11 @@ def incident_table(
 
 
 def hot_city(
-    seed: int = 1, width: int = 16, days: int = 430, incidents: int = 9000, categories: tuple[str, ...] = ("Theft", "Robbery")
+    seed: int = 1,
+    width: int = 16,
+    days: int = 430,
+    incidents: int = 9000,
+    categories: tuple[str, ...] = ("Theft", "Robbery"),
 ) -> tuple[Table, Table]:
     """Incidents and cells: a few hot cells, evenings busiest, and a hot spot for two weeks that wanders."""
     rng = np.random.default_rng(seed)

@@ -87,7 +87,14 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
         happened = np.zeros_like(expected)
         instance, cell, count = labels[0].between(rows.start, rows.stop)
         happened[instance - rows.start, cell] = count
-        slow_deviance.append(2 * np.sum(np.where(happened > 0, happened * np.log(np.maximum(happened, 1e-9) / expected), 0) - happened + expected))
+        slow_deviance.append(
+            2
+            * np.sum(
+                np.where(happened > 0, happened * np.log(np.maximum(happened, 1e-9) / expected), 0)
+                - happened
+                + expected
+            )
+        )
         top = np.argsort(-share, kind="stable")[: math.ceil(0.05 * len(share))]
         slow_hits.append(happened[:, top].sum())
     judged = test.finish()[0]
@@ -107,7 +114,9 @@ def test_hand_worked_hits_with_ties_drawn_by_lot() -> None:
     np.testing.assert_allclose(chance, [1.0, 1 / 3, 1 / 3, 1 / 3, 0.0])
 
 
-def results(model: float, baseline: float, noise: float, seed: int, weeks: int = 26, ratio: float = 1.0) -> CategoryBacktest:
+def results(
+    model: float, baseline: float, noise: float, seed: int, weeks: int = 26, ratio: float = 1.0
+) -> CategoryBacktest:
     """A made-up backtest in which the model's weekly deviance is so much below the baseline's."""
     rng = np.random.default_rng(seed)
     tally = Tally.empty(weeks, 1)
@@ -156,7 +165,9 @@ def test_few_incidents_borrow_and_say_so() -> None:
 def test_the_interval_holds_the_difference_as_often_as_it_says() -> None:
     held = 0
     for seed in range(120):
-        gain = next(g for g in backtest.gains(results(0.0, 10.0, 15.0, seed), np.random.default_rng(seed)) if g.baseline == "B4")
+        gain = next(
+            g for g in backtest.gains(results(0.0, 10.0, 15.0, seed), np.random.default_rng(seed)) if g.baseline == "B4"
+        )
         explained = 100.0 - 10.0
         held += gain.low <= 10.0 / explained <= gain.high
     assert held >= 100

@@ -34,7 +34,11 @@ def three(reported: list[str], end: list[str] | None = None) -> Table:
 def test_an_incident_is_known_from_its_report_else_from_the_end_of_its_interval() -> None:
     incidents = three(["2018-03-09T10:00", "NaT", "NaT"], ["NaT", "2018-03-02T20:00", "NaT"])
     panel = panel_of(incidents, grid_table(4, 4))
-    assert panel.events.known.tolist() == [seconds("2018-03-02T20:00"), seconds("2018-03-03T15:00"), seconds("2018-03-09T10:00")]
+    assert panel.events.known.tolist() == [
+        seconds("2018-03-02T20:00"),
+        seconds("2018-03-03T15:00"),
+        seconds("2018-03-09T10:00"),
+    ]
     early = panel_of(incidents, grid_table(4, 4), np.datetime64("2018-03-03T16:00"))
     assert len(early.events) == 2, "the first was not reported yet"
 
@@ -78,7 +82,9 @@ def test_what_lies_outside_or_has_no_time_does_not_count() -> None:
 def slow_decayed(panel, as_of: int, half_life: float) -> np.ndarray:
     """The same counts by the book: one incident after another."""
     counts = np.zeros((len(panel.categories), len(panel.cells)))
-    for cell, category, time, known in zip(panel.events.cell, panel.events.category, panel.events.time, panel.events.known):
+    for cell, category, time, known in zip(
+        panel.events.cell, panel.events.category, panel.events.time, panel.events.known
+    ):
         if known <= as_of:
             counts[category, cell] += 0.5 ** ((as_of - time) / DAY_S / half_life)
     return counts
@@ -94,7 +100,9 @@ def test_history_moved_on_in_steps_equals_counting_by_the_book() -> None:
     for day in (20, 21, 60, 100):
         history.advance(panel.begin + day * DAY_S)
     for index, half_life in enumerate(HALF_LIVES_DAYS):
-        np.testing.assert_allclose(history.decayed[index], slow_decayed(panel, history.as_of, half_life), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            history.decayed[index], slow_decayed(panel, history.as_of, half_life), rtol=1e-9, atol=1e-12
+        )
     known = panel.events.known <= history.as_of
     recent = known & (panel.events.time >= history.as_of - 28 * DAY_S)
     assert history.within(28.0).sum() == recent.sum()

@@ -148,3 +148,25 @@ def recalibrated(tally: Tally, calibration: Calibration) -> Tally:
             result.cells[week, shift] = np.bincount(target, tally.cells[week, shift], minlength=BINS)
             result.incidents[week, shift] = np.bincount(target, tally.incidents[week, shift], minlength=BINS)
     return result
+
+
+def running(tally: Tally) -> Tally:
+    """The tally as it would have been with each week calibrated on the weeks before it."""
+    weeks = [recalibrated(tally.week(week), fit(tally.first(week))) for week in range(len(tally.cells))]
+    if not weeks:
+        return tally
+    return Tally(np.concatenate([each.cells for each in weeks]), np.concatenate([each.incidents for each in weeks]))
+
+
+def tenths(tally: Tally, parts: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cell-shifts, expected and observed incidents in ten groups of rising expectation that expect about as many each.
+
+    Groups that would be empty are left out; each array has shape (groups,).
+    """
+    cells, observed = tally.cells.sum(axis=(0, 1)), tally.incidents.sum(axis=(0, 1))
+    expected = cells * np.exp(CENTRES)
+    total = float(expected.sum())
+    group = np.minimum((np.cumsum(expected) - expected / 2) / max(total, 1e-12) * parts, parts - 1e-9).astype(np.int64)
+    sums = [np.bincount(group, values, minlength=parts) for values in (cells, expected, observed)]
+    filled = sums[0] > 0
+    return sums[0][filled], sums[1][filled], sums[2][filled]

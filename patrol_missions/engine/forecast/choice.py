@@ -11,8 +11,8 @@ from patrol_missions.engine.forecast.backtest import MODEL, CategoryBacktest, Ga
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.calibration import Calibration
 
-FEW = 50
-"""Below this many incidents a category borrows the map of all categories."""
+FEW = 150
+"""Below this many incidents a category borrows the map of all categories: its own backtest cannot tell maps apart."""
 
 _TOTALS_OFF = 0.25
 

@@ -68,6 +68,10 @@ def _combine(sentences: list[_Sentence]) -> tuple[np.ndarray, list[str]]:
     return code.reshape(-1).astype(np.int32), texts
 
 
+def _incidents(count: int) -> str:
+    return "one incident" if count == 1 else f"{count} incidents"
+
+
 class _Facts:
     """Everything that can be said about one category."""
 
@@ -93,7 +97,9 @@ class _Facts:
         return _Sentence(
             holds[cell],
             around[cell],
-            lambda n: f"{n} of {self.label} within one cell ({self.size}) in the last 28 days, more than usual",
+            lambda n: (
+                f"{n} incidents of {self.label} within one cell ({self.size}) in the last 28 days, more than usual"
+            ),
         )
 
     def _standing(self, cell: np.ndarray) -> _Sentence:
@@ -180,7 +186,9 @@ class _Facts:
         """Plain count in the cell."""
         counts = np.rint(self.history.within(365.0 * _YEARS)[self.category]).astype(np.int64)
         span = self._span()
-        return _Sentence((counts > 0)[cell], counts[cell], lambda n: f"{n} of {self.label} in this cell {span}")
+        return _Sentence(
+            (counts > 0)[cell], counts[cell], lambda n: f"{_incidents(n)} of {self.label} in this cell {span}"
+        )
 
     def _quiet(self, cell: np.ndarray) -> _Sentence:
         """Nothing here, so the surroundings speak."""
