@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QCoreApplication, Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
-from patrol_missions.gui import log
+from patrol_missions.gui import log, settings
 from patrol_missions.processing_algorithms.provider import PatrolMissionsProvider
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from patrol_missions.gui.dock import PatrolDock
 
+_WIDTH = 360
 ICON = Path(__file__).parent / "resources" / "icons" / "patrol_missions.svg"
 
 
@@ -51,6 +52,7 @@ class PatrolMissionsPlugin:
 
         self.dock = PatrolDock(self.iface)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
+        self.iface.mainWindow().resizeDocks([self.dock], [_WIDTH], Qt.Orientation.Horizontal)
         self.dock.setUserVisible(False)
 
         self._action = QAction(QIcon(str(ICON)), self.tr("Patrol Missions"), self.iface.mainWindow())
@@ -59,6 +61,9 @@ class PatrolMissionsPlugin:
         self.dock.setToggleVisibilityAction(self._action)
         self.iface.addToolBarIcon(self._action)
         self.iface.addPluginToMenu(self.tr("Patrol Missions"), self._action)
+        if not settings.WELCOMED.get():
+            settings.WELCOMED.set(True)
+            self.dock.setUserVisible(True)
 
     def unload(self) -> None:
         """Take back everything, so that the plugin can be loaded again."""

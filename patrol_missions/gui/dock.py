@@ -17,6 +17,7 @@ from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui import layers, recipes
 from patrol_missions.gui.map_link import MapLink
 from patrol_missions.gui.missions import Mission
+from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.page_welcome import WelcomePage
@@ -40,6 +41,7 @@ class PatrolDock(QgsDockWidget):
         self.state = ProjectState(project, self)
         self.runner = Runner(project, self)
         self.map = MapLink(iface)
+        self._hold = PackageHold(project)
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage()
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
@@ -111,6 +113,7 @@ class PatrolDock(QgsDockWidget):
         self.state.tear_down()
         self.data.tear_down()
         self.map.tear_down()
+        self._hold.release()
 
     def show_page(self, page: int) -> None:
         """Turn to a page."""
@@ -129,6 +132,7 @@ class PatrolDock(QgsDockWidget):
     def _project_opened(self, *_: object) -> None:
         """Another project: what runs belongs to the one before, and the pages show the new one's answers."""
         self.runner.cancel()
+        self._hold.release()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
         self.refresh()
@@ -197,6 +201,8 @@ class PatrolDock(QgsDockWidget):
     def _run(self, title: str, steps: Callable[[], list[Step]]) -> None:
         try:
             made = steps()
+            if any(step.roles for step in made):
+                self._hold.hold(recipes.files_of(self.state.data).package)
         except (PatrolError, OSError) as error:  # there is no place for the results
             self._complain(str(error))
             return

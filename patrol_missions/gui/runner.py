@@ -108,6 +108,7 @@ class Runner(QObject):
         self._steps: list[Step] = []
         self._at = -1
         self._text = ""
+        self._furthest = 0.0
         self._task: QgsProcessingAlgRunnerTask | None = None
         self._kept: tuple[object, ...] = ()
 
@@ -119,7 +120,7 @@ class Runner(QObject):
         """Start a run; while another is under way this does nothing, as its buttons are disabled."""
         if self.busy() or not steps:
             return
-        self._title, self._steps, self._at = title, list(steps), -1
+        self._title, self._steps, self._at, self._furthest = title, list(steps), -1, 0.0
         self.started.emit(title)
         self._next()
 
@@ -219,7 +220,9 @@ class Runner(QObject):
         total = sum(step.weight for step in self._steps) or 1.0
         before = sum(step.weight for step in self._steps[: self._at])
         share = self._steps[self._at].weight if self._at < len(self._steps) else 0.0
-        self.progressed.emit((before * 100.0 + share * min(percent, 100.0)) / total, self._text)
+        # never backwards, even where an algorithm counts its parts one after another
+        self._furthest = max(self._furthest, (before * 100.0 + share * min(percent, 100.0)) / total)
+        self.progressed.emit(self._furthest, self._text)
 
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR, "debug": logging.INFO}

@@ -1,0 +1,353 @@
+"""A newcomer's way, by clicks: first page, cancel, sample city, missions on the map, plan again, reopen, unload."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from qgis.core import QgsApplication, QgsProject
+from qgis.PyQt.QtCore import QDateTime, QEvent, Qt
+from qgis.PyQt.QtGui import QMouseEvent
+from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QAction,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QDockWidget,
+    QSlider,
+    QToolButton,
+)
+from qgis.utils import loadPlugin, startPlugin, unloadPlugin
+
+OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
+START, DATA, PLAN = range(3)
+
+
+def children() -> list[int]:
+    """Processes that this QGIS has started and that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[1]) == os.getpid() and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def row_at(desk, number):
+    """Viewport and middle of a listed mission."""
+    listed = desk.dock.plan.list
+    index = listed.mission_index(number)
+    listed.scrollTo(index)
+    desk.breathe()
+    return listed.viewport(), listed.visualRect(index).center()
+
+
+def hover(desk, widget, position):
+    """The mouse over a place; QTest's own move depends on where the real pointer is."""
+    none = Qt.MouseButton.NoButton
+    modifier = Qt.KeyboardModifier.NoModifier
+    move = QMouseEvent(QEvent.Type.MouseMove, position, widget.mapToGlobal(position), none, none, modifier)
+    QApplication.sendEvent(widget, move)
+    desk.breathe()
+
+
+def step_the_panel_welcomes_and_its_button_toggles_it(desk):
+    desk.window.resize(1600, 1000)
+    dock = desk.dock
+    desk.wait(10, "the panel to show itself the first time", dock.isVisible)
+    assert dock.pages.currentIndex() == START
+    button = next(
+        b for b in desk.iface.pluginToolBar().findChildren(QToolButton)
+        if b.defaultAction() is not None and b.defaultAction().objectName() == "patrolMissionsAction"
+    )  # fmt: skip
+    desk.click(button)
+    assert not dock.isVisible()
+    desk.click(button)
+    assert dock.isVisible()
+    desk.grab("start")
+
+
+def step_the_engine_is_ready(desk):
+    welcome = desk.dock.welcome
+    assert welcome.sample_button.isEnabled()
+    assert not welcome.set_up_button.isVisible()
+    assert welcome.engine_menu.isVisible()
+
+
+def step_empty_pages_say_what_comes_next(desk):
+    dock = desk.dock
+    tabs = dock.tabs
+    desk.click(tabs, tabs.tabRect(PLAN).center())
+    assert "sample city" in dock.plan.status.text()
+    assert not dock.plan.plan_button.isEnabled()
+    assert not dock.plan.list.isVisible()
+    desk.grab("plan_empty")
+    desk.click(tabs, tabs.tabRect(DATA).center())
+    assert not dock.data.train_button.isEnabled()
+    dock.data.ensureWidgetVisible(dock.data.check_button)
+    desk.click(dock.data.check_button)
+    assert any("Choose the incident layer." in text for text in desk.messages())
+    assert not dock.runner.busy()
+    desk.iface.messageBar().clearWidgets()
+    desk.grab("data_empty")
+    desk.click(tabs, tabs.tabRect(START).center())
+
+
+def step_a_run_can_be_cancelled(desk):
+    dock = desk.dock
+    desk.click(dock.welcome.sample_button)
+    assert dock.runner.busy()
+    assert not dock.welcome.sample_button.isEnabled()
+    desk.wait(30, "the engine to work", lambda: children() and dock.run_bar.progress.value() >= 1)
+    desk.click(dock.run_bar.cancel_button)
+    desk.wait(3, "the run to stop", lambda: not dock.runner.busy())
+    desk.wait(3, "the engine's process to end", lambda: not children())
+    assert any("was cancelled" in text for text in desk.messages())
+    assert dock.welcome.sample_button.isEnabled()
+    assert not dock.run_bar.cancel_button.isVisible()
+    desk.iface.messageBar().clearWidgets()
+
+
+def step_the_sample_city_ends_with_missions(desk):
+    dock = desk.dock
+    failures, shares = [], []
+    dock.runner.failed.connect(lambda title, sentence: failures.append(sentence))
+    dock.runner.progressed.connect(lambda percent, text: shares.append(percent))
+    desk.click(dock.welcome.sample_button)
+    desk.wait(10, "the run to be under way", dock.run_bar.cancel_button.isVisible)
+    desk.grab("running")
+    desk.wait_for_run(150)
+    assert failures == []
+    assert shares == sorted(shares)
+    assert dock.pages.currentIndex() == PLAN
+    assert dock.plan.list.count() > 0
+    assert dock.plan.status.text() == ""
+    assert any("missions in 21 shifts" in text for text in desk.messages())
+    assert dock.plan.shift.count() == 21
+    desk.notes["missions"] = dock.plan.list.count()
+
+
+def step_results_are_grouped_and_stored_in_a_file(desk):
+    project = QgsProject.instance()
+    group = project.layerTreeRoot().findGroup("Patrol Missions").findGroup("Sample city")
+    assert [node.name() for node in group.children()][:4] == ["Missions", "Incidents", "Risk", "Grid"]
+    sources = {layer.name(): layer.source() for layer in project.mapLayers().values()}
+    assert all(".gpkg|" in source for source in sources.values()), sources
+    assert project.crs().authid() == "EPSG:32618"
+    boundary = desk.dock.state.layer("sample_boundary").extent()
+    assert desk.iface.mapCanvas().extent().intersects(boundary)
+    desk.canvas_ready()
+    desk.grab("sample_city")
+
+
+def step_a_click_goes_there_and_tells_why(desk):
+    canvas = desk.iface.mapCanvas()
+    before = canvas.extent()
+    desk.click(*row_at(desk, 1))
+    mission = desk.dock.plan.list.currentIndex().data(Qt.ItemDataRole.UserRole + 1)
+    cell = desk.dock.state.layer("missions").getGeometry(mission.feature_id).boundingBox()
+    assert canvas.extent().contains(cell)
+    assert canvas.extent().width() < before.width()
+    assert desk.dock.plan.detail.isVisible()
+    desk.canvas_ready()
+    desk.grab("mission")
+
+
+def step_the_arrow_keys_go_along_the_missions(desk):
+    listed = desk.dock.plan.list
+    listed.setFocus()
+    before = desk.iface.mapCanvas().extent().center()
+    QTest.keyClick(listed, Qt.Key.Key_Down)
+    desk.breathe()
+    assert desk.iface.mapCanvas().extent().center() != before
+
+
+def step_pointing_highlights_until_the_mouse_leaves(desk):
+    band = desk.dock.map._band
+    viewport, middle = row_at(desk, 0)
+    hover(desk, viewport, middle)
+    assert band.asGeometry().area() > 0
+    QApplication.sendEvent(viewport, QEvent(QEvent.Type.Leave))
+    desk.breathe()
+    assert band.numberOfVertices() == 0
+
+
+def step_a_double_click_opens_the_mission(desk):
+    viewport, middle = row_at(desk, 0)
+    desk.click(viewport, middle)  # the first of the two
+    known = set(QApplication.topLevelWidgets())
+    QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+
+    def opened():
+        return [
+            w for w in QApplication.topLevelWidgets() if w not in known and isinstance(w, QDialog) and w.isVisible()
+        ]
+
+    desk.wait(5, "the mission's form", opened)
+    assert "Missions" in opened()[0].windowTitle()
+    opened()[0].close()
+    desk.breathe()
+
+
+def step_the_map_shows_the_shift_that_is_picked(desk):
+    plan, canvas = desk.dock.plan, desk.iface.mapCanvas()
+    for _ in range(2):
+        desk.click(plan.later)
+        shift = plan.current_shift()
+        assert canvas.temporalRange().begin() == shift.start
+        assert canvas.temporalRange().end() == shift.end
+    assert plan.shift.currentIndex() == 2
+    assert plan.list.count() == desk.notes["missions"]
+    layer = desk.dock.state.layer("missions")
+    filtered = layer.temporalProperties().isVisibleInTemporalRange(canvas.temporalRange())
+    assert filtered
+    desk.click(plan.only)
+    assert canvas.temporalController().navigationMode() == 0
+    assert not canvas.mapSettings().isTemporal() or canvas.temporalRange().isInfinite()
+    desk.click(plan.only)
+    assert canvas.temporalRange().begin() == plan.current_shift().start
+    desk.click(plan.earlier)
+    desk.click(plan.earlier)
+    assert not plan.earlier.isEnabled()
+
+
+def step_planning_again_keeps_the_forecast(desk):
+    dock = desk.dock
+    forecast = dock.state.layer("forecast").id()
+    districts = dock.plan.list.model().rowCount()
+    dock.plan.settings.missions.setValue(1)
+    desk.iface.messageBar().clearWidgets()
+    desk.click(dock.plan.plan_button)
+    desk.wait_for_run(30)
+    assert dock.plan.list.count() == districts, "one mission in each district"
+    assert dock.state.layer("forecast").id() == forecast
+    assert [layer.name() for layer in QgsProject.instance().mapLayers().values()].count("Missions") == 1
+
+
+def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
+    kinds = (QAbstractButton, QComboBox, QAbstractSpinBox, QSlider, QAbstractItemView)
+    bare = []
+    for number in (START, DATA, PLAN):
+        desk.dock.show_page(number)
+        desk.breathe()
+        page = desk.dock.pages.currentWidget()
+        for widget in page.widget().findChildren(kinds[0]) + [
+            w for k in kinds[1:] for w in page.widget().findChildren(k)
+        ]:
+            ours = not any(
+                type(parent).__name__.startswith("Qgs") or isinstance(parent, kinds) for parent in parents(widget, page)
+            )
+            if not ours or not widget.isVisible() or type(widget).__name__.startswith("QgsCollapsible"):
+                continue
+            if not widget.accessibleName() or widget.focusPolicy() == Qt.FocusPolicy.NoFocus:
+                bare.append(f"{number}: {type(widget).__name__} “{widget.accessibleName()}” {widget.objectName()}")
+    assert bare == []
+
+
+def parents(widget, page):
+    """What a widget lies in, up to the page, without the page's own boxes."""
+    up = widget.parent()
+    while up is not None and up is not page.widget():
+        if "Box" not in type(up).__name__ or "Combo" in type(up).__name__ or "Spin" in type(up).__name__:
+            yield up
+        up = up.parent()
+
+
+def step_a_narrow_panel_shows_everything(desk):
+    desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
+    desk.breathe(100)
+    wide = []
+    for number, name in ((START, "start"), (DATA, "data"), (PLAN, "plan")):
+        desk.dock.show_page(number)
+        desk.breathe(50)
+        page = desk.dock.pages.currentWidget()
+        if page.widget().width() > page.viewport().width():
+            wide.append(f"{name}: {page.widget().width()} in {page.viewport().width()}")
+        desk.grab(f"narrow_{name}", desk.dock)
+    assert desk.dock.width() <= 310, desk.dock.width()
+    assert wide == []
+    desk.window.resizeDocks([desk.dock], [360], Qt.Orientation.Horizontal)
+
+
+def step_the_project_remembers(desk):
+    project, dock = QgsProject.instance(), desk.dock
+    file = str(OUT / "plan.qgz")
+    listed = dock.plan.list.count()
+    assert project.write(file)
+    desk.iface.newProject(False)
+    assert dock.plan.list.count() == 0
+    assert dock.pages.currentIndex() == START
+    assert not dock.plan.plan_button.isEnabled()
+    desk.iface.addProject(file)
+    desk.wait(10, "the project", lambda: project.fileName() == file)
+    assert dock.pages.currentIndex() == PLAN
+    assert dock.plan.list.count() == listed
+    assert dock.plan.plan_button.isEnabled()
+    assert dock.plan.settings.missions.value() == 1
+    assert dock.data.answers().category_field
+    desk.canvas_ready()
+
+
+def surroundings(desk):
+    """What of the plugin could stay behind in QGIS."""
+    project = QgsProject.instance()
+    names = ("readProject", "cleared", "layersAdded", "layersRemoved", "layersWillBeRemoved")
+    return {
+        "docks": sorted(dock.objectName() for dock in desk.window.findChildren(QDockWidget)),
+        "actions": len(desk.window.findChildren(QAction)),
+        "children": len(desk.window.children()),
+        "toolbar": len(desk.iface.pluginToolBar().actions()),
+        "menu": sorted(action.text() for action in desk.iface.pluginMenu().actions()),
+        "canvas": len(desk.iface.mapCanvas().scene().items()),
+        "providers": sorted(p.id() for p in QgsApplication.processingRegistry().providers()),
+        "signals": {name: project.receivers(getattr(project, name)) for name in names},
+        "tasks": QgsApplication.taskManager().count(),
+    }
+
+
+def step_unloading_leaves_nothing_behind(desk):
+    desk.wait(10, "finished tasks to be cleared", lambda: not QgsApplication.taskManager().countActiveTasks())
+    assert unloadPlugin("patrol_missions")
+    desk.breathe(50)
+    without = surroundings(desk)
+    assert "patrolMissionsDock" not in without["docks"]
+    assert "patrolmissions" not in without["providers"]
+    assert desk.iface.mapCanvas().temporalController().navigationMode() == 0
+    seen = []
+    for _ in range(2):
+        assert loadPlugin("patrol_missions")
+        assert startPlugin("patrol_missions")
+        desk.breathe(50)
+        seen.append(surroundings(desk))
+        assert desk.dock.plan.list.count() > 0, "the project is still open"
+        desk.dock.setUserVisible(True)
+        desk.click(*row_at(desk, 0))
+        assert unloadPlugin("patrol_missions")
+        desk.breathe(50)
+        assert surroundings(desk) == without
+    assert seen[0] == seen[1]
+    assert "patrolMissionsDock" in seen[0]["docks"]
+    assert loadPlugin("patrol_missions")
+    assert startPlugin("patrol_missions")
+
+
+def step_unloading_in_the_midst_of_a_run_stops_it(desk):
+    desk.dock.setUserVisible(True)
+    desk.dock.plan.settings.shift_count.setValue(5)
+    desk.dock.show_page(PLAN)
+    desk.click(desk.dock.plan.plan_button)
+    assert desk.dock.runner.busy()
+    began = QDateTime.currentMSecsSinceEpoch()
+    assert unloadPlugin("patrol_missions")
+    assert QDateTime.currentMSecsSinceEpoch() - began < 6000
+    desk.wait(5, "the engine's process to end", lambda: not children())
+    desk.breathe(200)
+    assert loadPlugin("patrol_missions")
+    assert startPlugin("patrol_missions")
