@@ -56,8 +56,8 @@ def pytest_unconfigure() -> None:
         if hasattr(sys, name):
             delattr(sys, name)
     gc.collect()
-    while _running:
-        _running.pop().exitQgis()
+    if _running:
+        QgsApplication.exitQgis()
 
 
 @pytest.fixture(scope="session")
