@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
@@ -19,6 +20,7 @@ from qgis.core import (
 )
 
 from patrol_missions.core.jobs import Job
+from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import checks, history
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm, cell_layer
@@ -173,7 +175,8 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
         result = self.run_job(job, feedback, span=(0.2, 0.6))
         feedback.setProgressText(self.tr("Writing the forecast"))
         table = result.tables["forecast"]
-        table = table.with_text("time_zone", [result.values["time_zone"]] * len(table))
+        zone = {"time_zone": np.zeros(len(table), dtype=np.int32)}
+        table = Table({**table.columns, **zone}, {**table.labels, "time_zone": (result.values["time_zone"],)})
         content = cell_layer(table, read.cell_size_m, read.crs)
         output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.6, 1.0))
         return {self.OUTPUT: output, self.FIRST_START: result.values["start"]}
