@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from forecast_makers import FIRST, SIZE_M, grid_table, hot_city, incident_table, panel_of
+
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast import baselines, indicators, tuning
 from patrol_missions.engine.forecast.baselines import FAMILIES, POOLED, Baseline
@@ -175,7 +175,7 @@ def test_a_weighted_sample_stands_for_all_cell_shifts(panel: Panel) -> None:
     first, last = (int(v) for v in np.searchsorted(start, [as_of, as_of + WEEK_S]))
     labels = panel.labels(0, panel.end)
     share = np.exp(features.log_share(0))
-    _, where, happened = labels.between(first, last)
+    _, _, happened = labels.between(first, last)
     sums = []
     for seed in range(40):
         cell, instance, count, weight = sample(features, 0, labels, first, last, 800, np.random.default_rng(seed))

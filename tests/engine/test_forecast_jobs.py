@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from forecast_makers import SIZE_M, Said, grid_table, hot_city, incident_table, train_parameters
+
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table

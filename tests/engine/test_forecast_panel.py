@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from forecast_makers import FIRST, SIZE_M, grid_table, hot_city, incident_table, panel_of, plan
+
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast import hours, timeline

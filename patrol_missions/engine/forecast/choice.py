@@ -78,12 +78,12 @@ def choose(
         )
         return _ship(category, incidents, best, chosen, judged, why, won)
     closest = next(gain for gain in won if gain.baseline == best)
-    said = f"{100 * closest.relative:+.1f} % (95 % interval {100 * closest.low:+.1f} to {100 * closest.high:+.1f} %)"
+    said = f"{100 * closest.relative:+.1f} %, 95 % interval {100 * closest.low:+.1f} to {100 * closest.high:+.1f} %"
     if all(gain.certain for gain in won):
-        why = f"LightGBM explains more of the deviance than every baseline; than the best ({words}): {said}."
+        why = f"LightGBM explains more than every baseline: {said} over the best one ({words})."
         tally = judged.methods[MODEL].tally
         return Choice(category, incidents, MODEL, chosen[offset], calibration.fit(tally), why, won)
-    why = f"LightGBM is not certainly better than the best baseline ({said}), so the baseline ships: {words}."
+    why = f"LightGBM is not certainly better than the best baseline ({said}), which ships: {words}."
     return _ship(category, incidents, best, chosen, judged, why, won)
 
 

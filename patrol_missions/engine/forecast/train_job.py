@@ -93,12 +93,15 @@ def _facts(
 ) -> dict[str, Any]:
     """What the bundle and the card say about how the model came to be."""
     history, when = trained.panel, trained.timeline
+    shifts = ", ".join(f"{each.name} {each.start}–{each.end}" for each in history.plan.shifts)
     used = ["incidents", "cells", *(str(each["table"]) for each in listed)]
     return {
         "version": __version__,
         "lightgbm": lightgbm.__version__,
         "numpy": np.__version__,
         "seed": int(parameters.get("seed") or 0),
+        "shifts": ", ".join(f"{s.name} {s.start}–{s.end}" for s in history.plan.shifts)
+        + f" ({history.plan.time_zone})",
         "jurisdiction": str(parameters.get("jurisdiction") or ""),
         "history_begin": settings.words(history.begin),
         "history_end": settings.words(history.end),

@@ -53,16 +53,16 @@ def gains(choices: Sequence[Choice]) -> str:
     return figures.to_svg(figure)
 
 
-def reliability(panels: Sequence[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]) -> str:
+def reliability(panels: Sequence[tuple[str, str, tuple[np.ndarray, np.ndarray, np.ndarray]]]) -> str:
     """Observed against expected per 1,000 cell-shifts, a panel per category.
 
-    :param panels: title, and cell-shifts, expected and observed incidents by group
+    :param panels: title, note, and cell-shifts, expected and observed incidents by group
     """
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     figure = figures.new(9.2, 0.2 + 2.75 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (title, (cells, expected, observed)) in zip(grid, panels):
+    for axes, (title, note, (cells, expected, observed)) in zip(grid, panels):
         x, y = 1000 * expected / cells, 1000 * observed / cells
         spread = 1000 * 1.96 * np.sqrt(np.maximum(observed, 1.0)) / cells
         low, high = 0.6 * min(x.min(), max(y[y > 0].min(initial=x.min()), 1e-9)), 1.7 * max(x.max(), y.max())
@@ -71,9 +71,10 @@ def reliability(panels: Sequence[tuple[str, tuple[np.ndarray, np.ndarray, np.nda
         axes.plot(x, np.maximum(y, low), "o", color=figures.BLUE, markersize=4)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), title=title)
         axes.set_aspect("equal")
+        axes.text(0.96, 0.05, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=9)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+            axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.grid(color=figures.GREY, alpha=0.2, linewidth=0.8)
         axes.tick_params(length=0, which="both")
     for axes in grid[len(panels) :]:

@@ -17,16 +17,21 @@ _MOST_PANELS = 12
 _TOP_FEATURES = 8
 _OFFICERS = (
     "A cell on the map is a place where, over many shifts, more incidents are expected than elsewhere. It says nothing "
-    "about anyone who is there: being in it is no ground for suspicion, a stop or a search. Most cells see no incident in "
-    "most shifts, even the first on the list; the numbers are averages, to be read as more or less, not as what will happen."
+    "about anyone who is there: being in it is no ground for suspicion, a stop or a search. Most cells see no incident "
+    "in most shifts, even the first on the list; the numbers are averages, to be read as more or less, not as what "
+    "will happen."
 )
 _LIMITS = (
-    "It knows only recorded incidents: crime that is not reported, or recorded late or in the wrong place, is not in it.",
-    "Where patrols find incidents by themselves, more patrol makes more records. Categories that depend on enforcement "
-    "should be left out; Check incidents leaves them out by default.",
+    "It knows only recorded incidents: crime not reported, or recorded late or in the wrong place, is not in it.",
+    (
+        "Where patrols find incidents by themselves, more patrol makes more records. Categories that depend on "
+        "enforcement should be left out; Check incidents leaves them out by default."
+    ),
     "It does not know what patrols did. Where they deterred incidents, it may expect too few once they stay away.",
-    "It learned from the past. After a change of recording, of boundaries or of life in the city, train it again and look at "
-    "the level: the forecast follows the last weeks, but needs a few of them.",
+    (
+        "It learned from the past. After a change of recording, of boundaries or of life in the city, train it again "
+        "and look at the level: the forecast follows the last weeks, but needs a few of them."
+    ),
     "It describes places and hours, never persons. No field about a person is read.",
 )
 
@@ -63,7 +68,7 @@ def _verdict(trained: Trained) -> html.Html:
         return html.banner(
             "caution",
             "Baselines only, not tested",
-            "The history is too short to test a forecast on weeks it has not seen. Recency-weighted counts and kernels ship.",
+            "The history is too short to test a forecast on weeks that it has not seen. Simple baselines ship.",
         )
     weeks = len(trained.timeline.backtest)
     if not learned:
@@ -71,8 +76,8 @@ def _verdict(trained: Trained) -> html.Html:
         return html.banner("note", "The best simple baselines ship", text)
     rest = "" if len(learned) == total else f" In the other {total - len(learned)} the best baseline ships."
     text = (
-        f"Tested on {weeks} weeks that it had not seen: LightGBM explains more of what happened than every simple baseline, "
-        f"beyond doubt, for {_listed(learned)}.{rest}"
+        f"Tested on {weeks} weeks that it had not seen: LightGBM explains more of what happened than every simple "
+        f"baseline, beyond doubt, for {_listed(learned)}.{rest}"
     )
     return html.banner("good", f"Better than every baseline in {len(learned)} of {total} categories", text)
 
@@ -84,7 +89,7 @@ def _figures(trained: Trained, facts: Mapping[str, Any]) -> list[tuple[str, obje
         ("Categories", len(trained.choices)),
         ("Cells", len(panel.cells)),
         ("Cell size", f"{panel.cells.size_m:g} m"),
-        ("Shifts", ", ".join(shift.name for shift in panel.plan.shifts)),
+        ("Shifts", len(panel.plan.shifts)),
         ("Weeks tested", len(trained.timeline.backtest)),
     ]
 
@@ -143,10 +148,10 @@ def _scores(trained: Trained) -> list[html.Html]:
             )
     headers = ("Category", "Forecast", "Explained", "LightGBM’s gain", "PAI 1 %", "PAI 5 %", "Hits 5 %")
     note = (
-        "Each week was forecast with what was known as it began. Explained: share of the Poisson deviance of a uniform map "
-        "that is explained, after running calibration of every forecast alike. Gain: 95 % interval of how much more LightGBM "
-        "explains, over what that baseline explains. Hits: share of incidents in the 5 % of cells with the highest "
-        "expectation in each shift; PAI: that share over the share of area, so 1 is as good as chance."
+        "Each week was forecast with what was known as it began. Explained: share of the Poisson deviance of a uniform "
+        "map that is explained, after running calibration of every forecast alike. Gain: 95 % interval of how much "
+        "more LightGBM explains, over what that baseline explains. Hits: share of incidents in the 5 % of cells with "
+        "the highest expectation in each shift; PAI: that share over the share of area, so 1 is as good as chance."
     )
     table = html.table(
         headers, rows, caption=f"Scores on {len(trained.timeline.backtest)} weeks", numeric=(2, 3, 4, 5, 6)
@@ -159,13 +164,13 @@ def _reliability(trained: Trained) -> list[html.Html]:
     for choice, judged in _judged(trained)[:_MOST_PANELS]:
         tally = calibration.running(judged.methods[choice.ships].tally)
         ratio, slope = calibration.unpenalised(tally)
-        panels.append((f"{choice.category}: total {ratio:.2f}, slope {slope:.2f}", calibration.tenths(tally)))
+        panels.append((choice.category, f"total {ratio:.2f}\nslope {slope:.2f}", calibration.tenths(tally)))
     if not panels:
         return []
     caption = (
-        "Expected and observed incidents per 1,000 cell-shifts in ten groups of rising expectation, in the weeks tested; bars "
-        "are 95 % ranges of chance. On the line, what was expected is what happened. Total: observed over expected, best 1; "
-        "slope below 1: contrasts between cells were exaggerated."
+        "Expected and observed incidents per 1,000 cell-shifts in ten groups of rising expectation, in the weeks "
+        "tested; bars are 95 % ranges of chance. On the line, what was expected is what happened. Total: observed over "
+        "expected, best 1; slope below 1: contrasts between cells were exaggerated."
     )
     return [html.heading("Are the numbers right?"), html.figure(card_figures.reliability(panels), caption)]
 
@@ -174,9 +179,9 @@ def _made_of(trained: Trained, indicators: Sequence[str]) -> list[html.Html]:
     blocks = [
         html.heading("How it works"),
         html.paragraph(
-            "Every forecast is the level of the last weeks, moved by last year's season, times the rhythm of shift and weekday, "
-            "times a map of where incidents happen. LightGBM learns by which factor a cell and shift differ from that. The result "
-            "is calibrated on the weeks tested, per shift and category."
+            "Every forecast is the level of the last weeks, moved by last year's season, times the rhythm of shift and "
+            "weekday, times a map of where incidents happen. LightGBM learns by which factor a cell and shift differ "
+            "from that. The result is calibrated on the weeks tested, per shift and category."
         ),
     ]
     names = np.array(trained.feature_names, dtype=object)
@@ -206,11 +211,12 @@ def _record(facts: Mapping[str, Any]) -> list[html.Html]:
         ("Plugin", facts["version"]),
         ("LightGBM, NumPy", f"{facts['lightgbm']}, {facts['numpy']}"),
         ("Seed", str(facts["seed"])),
+        ("Shifts", str(facts["shifts"])),
         ("History", f"{facts['history_begin']} to {facts['history_end']}"),
         ("Tested from", str(facts["backtest_begin"] or "not tested")),
         *((f"SHA-256 of {name}", digest) for name, digest in facts["input_sha256"].items()),
     ]
-    return [html.heading("Record"), html.table(("", ""), rows)]
+    return [html.heading("Record"), html.table(("What", "Value"), rows)]
 
 
 def _listed(names: Sequence[str]) -> str:
