@@ -100,8 +100,7 @@ def _facts(
         "lightgbm": lightgbm.__version__,
         "numpy": np.__version__,
         "seed": int(parameters.get("seed") or 0),
-        "shifts": ", ".join(f"{s.name} {s.start}–{s.end}" for s in history.plan.shifts)
-        + f" ({history.plan.time_zone})",
+        "shifts": f"{shifts} ({history.plan.time_zone})",
         "jurisdiction": str(parameters.get("jurisdiction") or ""),
         "history_begin": settings.words(history.begin),
         "history_end": settings.words(history.end),
