@@ -69,8 +69,8 @@ OUTPUTS = (
     ("MISSIONS", "allocate", "OUTPUT"),
     ("SUMMARY", "allocate", "SUMMARY"),
 )
-OWN = {("allocate", "TIME_ZONE")}
-"""Left to the child although the model has an input of the name: it takes the zone of the forecast."""
+OWN = {("allocate", "TIME_ZONE"), ("allocate", "WEIGHTS_PRESET")}
+"""Left to the child although the model has an input of the name: it takes what the forecast has."""
 CHILDREN = {"check": "checkincidents", "forecast": "forecastrisk", "allocate": "allocatemissions"}
 DESCRIPTION = (
     "From tonight's incident export to tonight's missions in one run: checks the incidents, forecasts the risk with a "
@@ -78,9 +78,9 @@ DESCRIPTION = (
     "fit to plan with. Suited to batch runs and to qgis_process on a schedule."
 )
 
-# The canvas: inputs in a column per child, its algorithm at the end of it, outputs to the right.
+# The canvas: inputs in a column per child, all children in a row at the foot of the columns, outputs under them.
 BOX = QSizeF(220, 30)
-COLUMN, ROW = 300, 55
+COLUMN, ROW, TOP = 420, 55, 60
 
 
 def build() -> QgsProcessingModelAlgorithm:
@@ -91,20 +91,21 @@ def build() -> QgsProcessingModelAlgorithm:
     }
     model = QgsProcessingModelAlgorithm("Nightly plan", "Patrol Missions", "patrolmissions")
     help_texts = {"ALG_DESC": DESCRIPTION}
-    filled = dict.fromkeys(CHILDREN, 0)
+    columns = {child: [name for name, owner in INPUTS if owner == child] for child in CHILDREN}
+    foot = TOP + ROW * max(map(len, columns.values()))
     for name, child in INPUTS:
         definition = algorithms[child].parameterDefinition(name).clone()
         if name in DEFAULTS:
             definition.setDefaultValue(DEFAULTS[name])
         help_texts[name] = definition.help()
         component = QgsProcessingModelParameter(name)
-        component.setPosition(QPointF(column_of(child), 60 + ROW * filled[child]))
+        above_foot = len(columns[child]) - columns[child].index(name)
+        component.setPosition(QPointF(column_of(child), foot - ROW * above_foot))
         component.setSize(BOX)
-        filled[child] += 1
         model.addModelParameter(definition, component)
     given = [name for name, _child in INPUTS]
     for child, algorithm in algorithms.items():
-        model.addChildAlgorithm(child_algorithm(child, algorithm, given, filled[child]))
+        model.addChildAlgorithm(child_algorithm(child, algorithm, given, foot))
     for name, child, output in OUTPUTS:
         help_texts[f"{child}:{name}"] = algorithms[child].parameterDefinition(output).help()
     model.setParameterOrder(given)
@@ -114,31 +115,30 @@ def build() -> QgsProcessingModelAlgorithm:
 
 def column_of(child: str) -> float:
     """Where a child's column is on the canvas."""
-    return 150.0 + COLUMN * list(CHILDREN).index(child) * 1.9
+    return 150.0 + COLUMN * list(CHILDREN).index(child)
 
 
 def child_algorithm(
-    child: str, algorithm: QgsProcessingAlgorithm, given: list[str], inputs: int
+    child: str, algorithm: QgsProcessingAlgorithm, given: list[str], foot: float
 ) -> QgsProcessingModelChildAlgorithm:
     """One step of the model with its wires and outputs."""
     step = QgsProcessingModelChildAlgorithm(algorithm.id())
     step.setChildId(child)
     step.setDescription(algorithm.displayName())
-    bottom = 60 + ROW * max(inputs, 1)
-    step.setPosition(QPointF(column_of(child) + COLUMN * 0.5, bottom + 60))
+    step.setPosition(QPointF(column_of(child), foot + ROW))
     step.setSize(BOX)
     for definition in algorithm.parameterDefinitions():
         source = source_of(child, definition, given)
         if source is not None:
             step.addParameterSources(definition.name(), [source])
     outputs = {}
-    for number, (name, owner, output) in enumerate(OUTPUTS):
+    for name, owner, output in OUTPUTS:
         if owner == child:
             parameter = algorithm.parameterDefinition(output)
             result = QgsProcessingModelOutput(name, parameter.description())
             result.setChildId(child)
             result.setChildOutputName(output)
-            result.setPosition(QPointF(column_of(child) + COLUMN * 0.95, bottom + 60 + ROW * (1 + number % 2)))
+            result.setPosition(QPointF(column_of(child) + 0.4 * COLUMN, foot + ROW * (3 + len(outputs))))
             result.setSize(BOX)
             outputs[name] = result
     step.setModelOutputs(outputs)
