@@ -160,6 +160,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
                 "Harm covered on average, as a share of what the highest cells would cover. Lower reaches more places "
                 "and is harder to predict; 100 always takes the highest cells."
             ),
+            decimals=1,
         )
         self.add(
             QgsProcessingParameterNumber(
@@ -168,6 +169,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             self.tr(
                 "How long a visit should last. Studies of patrol at hot spots found about 15 minutes to do the most."
             ),
+            decimals=1,
         )
         self.add(
             QgsProcessingParameterNumber(self.SEED, self.tr("Seed"), integer, 1, False, 0, 2**31 - 1),

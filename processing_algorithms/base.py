@@ -156,9 +156,22 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
                 parts += [f"<p><b>{escape(p.description())}</b><br>{escape(p.help())}</p>" for p in definitions]
         return "\n".join(parts)
 
-    def add(self, parameter: QgsProcessingParameterDefinition, text: str, *, advanced: bool = False) -> None:
-        """Add a parameter with its help."""
+    def add(
+        self,
+        parameter: QgsProcessingParameterDefinition,
+        text: str,
+        *,
+        advanced: bool = False,
+        decimals: int | None = None,
+    ) -> None:
+        """Add a parameter with its help.
+
+        :param advanced: hide it in dialogs until asked for
+        :param decimals: digits that dialogs show of a number; QGIS's own choice is six
+        """
         parameter.setHelp(text)
+        if decimals is not None:
+            parameter.setMetadata({"widget_wrapper": {"decimals": decimals}})
         if advanced:
             parameter.setFlags(parameter.flags() | QgsProcessingParameterDefinition.Flag.FlagAdvanced)
         self.addParameter(parameter)

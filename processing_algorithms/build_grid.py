@@ -111,6 +111,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
                 "Side of a cell in metres. The default of 250 m is about what one patrol can cover on foot in a "
                 "quarter of an hour; smaller cells need more incidents to forecast well."
             ),
+            decimals=1,
         )
         self.add(
             QgsProcessingParameterCrs(self.CRS, self.tr("Grid CRS"), None, True),
@@ -160,6 +161,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
                 "and incidents in them take no part. 0 keeps every cell that the boundary touches."
             ),
             advanced=True,
+            decimals=2,
         )
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:

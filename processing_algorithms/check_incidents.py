@@ -206,6 +206,7 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
                 self.MINIMUM_GEOCODING_RATE, self.tr("Minimum geocoding rate (%)"), number, 85.0, False, 0.0, 100.0
             ),
             self.tr("Share of incidents with a usable place below which a map of them is not to be relied on."),
+            decimals=1,
             advanced=True,
         )
         self.add(
