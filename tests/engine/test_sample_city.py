@@ -154,7 +154,7 @@ def test_truth_covers_the_next_shifts_and_every_cell(clean: JobResult) -> None:
     assert str(clean.values["history_end"]) == "2025-01-01T05:00:00Z"
     fields = list(clean.values["categories"].values())
     assert [name for name in truth.columns if name.startswith("expected_")] == fields
-    assert len(fields) == 7
+    assert len(fields) == 6
     assert all((truth[name] > 0).all() for name in fields)
     assert len(set(zip(truth["col"][:cells].tolist(), truth["row"][:cells].tolist()))) == cells
 

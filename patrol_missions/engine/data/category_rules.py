@@ -20,6 +20,10 @@ NO_PLACE = "The place on record is where it was noticed or reported, not where a
 NOT_CRIME = "Not an offence that a patrol could deter."
 MINOR = "Frequent and minor, and the default severity scale has no value for it; switch it on to plan for it."
 SENSITIVE = "Mostly indoors and between people who know each other, and the record is sensitive."
+RARE = (
+    "Too rare to tell one cell and shift from another, and so severe that a guess would decide most missions; patrol "
+    "prevents it by deterring robberies and serious assaults, which are planned for."
+)
 UNKNOWN = "Not recognised; map it to a category to use it."
 BLANK = "The record has no crime type."
 MIXED = "Mixes many kinds of offence, so nothing can be planned by it; map finer types to use them."
@@ -114,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         SENSITIVE,
     ),
     _rule(r"negligent|vehicular|involuntary manslaughter", "Negligent killing", NOT_CRIME),
-    _rule(r"homicide|murder|manslaughter|unlawful killing", "Homicide"),
+    _rule(r"homicide|murder|manslaughter|unlawful killing", "Homicide", RARE),
     _rule(r"carjack|car jack|robber|\brobb?\b|mugging|hold[- ]?up|strong[- ]?arm", "Robbery"),
     _rule(
         r"shots? fired|shooting|gunfire|gun violence|shotspotter|discharg\w+ (?:of )?(?:a )?(?:firearm|gun|weapon)"

@@ -200,7 +200,7 @@ CRIMES: tuple[Crime, ...] = (
         {"ALL OTHER OFFENSES": 0.82, "DISORDERLY CONDUCT": 0.18},
     ),
     Crime(
-        "Homicide", True, 0.002, (Component(1.0, "nightlife", {"bar": 0.5}, residents=0.3),),
+        "Homicide", False, 0.002, (Component(1.0, "nightlife", {"bar": 0.5}, residents=0.3),),
         0.05, 15.0, 200.0, 0.20, 200, 0.0, 0.60, 0.60, 0.0,
         {"HOMICIDE - CRIMINAL": 1.0},
     ),
