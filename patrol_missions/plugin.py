@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qgis.core import QgsApplication
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QCoreApplication, Qt
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from patrol_missions.gui.dock import PatrolDock
 
-_WIDTH = 360
 ICON = Path(__file__).parent / "resources" / "icons" / "patrol_missions.svg"
 
 
@@ -52,7 +52,6 @@ class PatrolMissionsPlugin:
 
         self.dock = PatrolDock(self.iface)
         self.iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.dock)
-        self.iface.mainWindow().resizeDocks([self.dock], [_WIDTH], Qt.Orientation.Horizontal)
         self.dock.setUserVisible(False)
 
         self._action = QAction(QIcon(str(ICON)), self.tr("Patrol Missions"), self.iface.mainWindow())
@@ -60,7 +59,8 @@ class PatrolMissionsPlugin:
         self._action.setToolTip(self.tr("Show or hide the Patrol Missions panel"))
         self.dock.setToggleVisibilityAction(self._action)
         self.iface.addToolBarIcon(self._action)
-        self.iface.addPluginToMenu(self.tr("Patrol Missions"), self._action)
+        # not addPluginToMenu: a submenu for one entry, and QGIS leaves the empty submenu behind
+        self.iface.pluginMenu().addAction(self._action)
         if not settings.WELCOMED.get():
             settings.WELCOMED.set(True)
             self.dock.setUserVisible(True)
@@ -68,14 +68,15 @@ class PatrolMissionsPlugin:
     def unload(self) -> None:
         """Take back everything, so that the plugin can be loaded again."""
         if self._action is not None:
-            self.iface.removePluginMenu(self.tr("Patrol Missions"), self._action)
+            self.iface.pluginMenu().removeAction(self._action)
             self.iface.removeToolBarIcon(self._action)
             self._action.deleteLater()
             self._action = None
         if self.dock is not None:
             self.dock.tear_down()
             self.iface.removeDockWidget(self.dock)
-            self.dock.deleteLater()
+            # at once: until a later deletion, its widgets would still answer signals while Python forgets their slots
+            sip.delete(self.dock)
             self.dock = None
         if self._provider is not None:
             QgsApplication.processingRegistry().removeProvider(self._provider)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
+from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from patrol_missions.bridge.environment import can_execute
@@ -29,6 +30,15 @@ from patrol_missions.gui.sample import sample_form, sample_made, sample_steps
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 START, DATA, PLAN = range(3)
+_WIDTH = 370
+
+
+class _Inside(QWidget):
+    """What the dock holds; as wide at first as its sentences read well, narrower when the user wants."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """The width at first."""
+        return QSize(_WIDTH, super().sizeHint().height())
 
 
 class PatrolDock(QgsDockWidget):
@@ -69,7 +79,7 @@ class PatrolDock(QgsDockWidget):
             self.pages.addWidget(page)
         self.tabs.setAccessibleName(self.tr("Pages"))
         self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
-        inside = QWidget()
+        inside = _Inside()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

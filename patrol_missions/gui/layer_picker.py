@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qgis.core import QgsMapLayer, QgsProject, QgsVectorLayer
 from qgis.gui import QgsMapLayerComboBox
-from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal, pyqtSlot
 from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from patrol_missions.gui.forms import shrinkable, theme_icon, tool_button
@@ -25,7 +25,7 @@ class LayerPicker(QWidget):
         self.combo.setFilters(filters)
         self.combo.setAllowEmptyLayer(True, tr("none") if optional else tr("choose a layer"))
         self.combo.setCurrentIndex(0)
-        self.combo.layerChanged.connect(lambda _layer: self.changed.emit())
+        self.combo.layerChanged.connect(self._tell)
         self.open_button = tool_button(
             theme_icon("mActionFileOpen"), tr("Open a file"), tr("Add a file to the project and choose it here.")
         )
@@ -36,6 +36,10 @@ class LayerPicker(QWidget):
         row.addWidget(self.combo, 1)
         row.addWidget(self.open_button)
         self.setFocusProxy(self.combo)
+
+    @pyqtSlot()  # without the layer: it may be on its way out, and is asked for when it is wanted
+    def _tell(self) -> None:
+        self.changed.emit()
 
     def layer(self) -> QgsVectorLayer | None:
         """The chosen layer."""

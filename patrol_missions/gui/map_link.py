@@ -13,7 +13,7 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.gui import QgisInterface, QgsRubberBand
-from qgis.PyQt.QtGui import QPalette
+from qgis.PyQt.QtGui import QColor, QPalette
 
 from patrol_missions.gui.compat import TEMPORAL_FIXED_RANGE, TEMPORAL_OFF
 from patrol_missions.gui.missions import ShiftInstance
@@ -66,7 +66,10 @@ class MapLink:
         extent.scale(_SURROUNDINGS)
         self._canvas.setExtent(extent)
         self._canvas.refresh()
-        self._canvas.flashFeatureIds(layer, [feature_id])
+        colour = self._canvas.palette().color(QPalette.ColorRole.Highlight)
+        clear = QColor(colour)
+        clear.setAlphaF(0.0)
+        self._canvas.flashFeatureIds(layer, [feature_id], colour, clear, 1, 400)
 
     def zoom_to_layer(self, layer: QgsVectorLayer) -> None:
         """Show the whole of a layer."""
