@@ -64,6 +64,10 @@ class PatrolMissionsPlugin:
         if not settings.WELCOMED.get():
             settings.WELCOMED.set(True)
             self.dock.setUserVisible(True)
+            if self.iface.mainWindow().isVisible():
+                self.dock.widen()
+            else:  # at start-up the window is laid out later
+                self.iface.initializationCompleted.connect(self.dock.widen)
 
     def unload(self) -> None:
         """Take back everything, so that the plugin can be loaded again."""

@@ -37,6 +37,7 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         self.findings.setWordWrap(True)
         self.findings.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.findings.setSpacing(2)
+        self.findings.setTextElideMode(Qt.TextElideMode.ElideNone)
         self.findings.setFixedHeight(220)
         self.findings.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         explain(self.findings, tr("Findings"), tr("What the check found, the gravest first, each with its remedy."))
@@ -70,15 +71,15 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         column.addWidget(self._changed)
         self.setVisible(False)
 
-    def refresh(self, state: ProjectState) -> None:
-        """Show the last check, when it is another than the one shown."""
+    def refresh(self, state: ProjectState) -> bool:
+        """Show the last check; whether it is another than the one shown before."""
         at = state.value("check", "at")
         self.setVisible(bool(at))
         if at == self._at:
-            return
+            return False
         self._at = at
         if not at:
-            return
+            return False
         self._report = state.value("check", "REPORT")
         self._map = state.value("check", "MAP_OUTPUT")
         verdict = str(state.value("check", "VERDICT")).lower()
@@ -89,6 +90,7 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
             self._show_map(Path(self._map))
         self.save_button.setEnabled(False)
         self._changed.setText("")
+        return True
 
     def _show_findings(self, layer: QgsVectorLayer | None) -> None:
         self.findings.clear()

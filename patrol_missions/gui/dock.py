@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
-from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from patrol_missions.bridge.environment import can_execute
@@ -31,14 +31,6 @@ from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgori
 
 START, DATA, PLAN = range(3)
 _WIDTH = 370
-
-
-class _Inside(QWidget):
-    """What the dock holds; as wide at first as its sentences read well, narrower when the user wants."""
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The width at first."""
-        return QSize(_WIDTH, super().sizeHint().height())
 
 
 class PatrolDock(QgsDockWidget):
@@ -79,7 +71,7 @@ class PatrolDock(QgsDockWidget):
             self.pages.addWidget(page)
         self.tabs.setAccessibleName(self.tr("Pages"))
         self.tabs.currentChanged.connect(self.pages.setCurrentIndex)
-        inside = _Inside()
+        inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -125,6 +117,10 @@ class PatrolDock(QgsDockWidget):
         self.map.tear_down()
         self._hold.release()
 
+    def widen(self) -> None:
+        """As wide as the sentences read well; the user may narrow it."""
+        self._iface.mainWindow().resizeDocks([self], [_WIDTH], Qt.Orientation.Horizontal)
+
     def show_page(self, page: int) -> None:
         """Turn to a page."""
         self.tabs.setCurrentIndex(page)
@@ -167,6 +163,8 @@ class PatrolDock(QgsDockWidget):
             self.state.set_data(sample_made(self.state))
             self.data.show_answers(self.state.data)
         if done.step.key == "grid":
+            if project.crs().isGeographic():  # in degrees, square cells would not look it
+                project.setCrs(done.layers["grid"].crs())
             self.map.zoom_to_layer(done.layers["grid"])
 
     # --- runs

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qgis.core import QgsMapLayer, QgsProject, QgsVectorLayer
+from qgis.core import (
+    QgsFillSymbol,
+    QgsMapLayer,
+    QgsProject,
+    QgsSingleSymbolRenderer,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
 from qgis.gui import QgsMapLayerComboBox
 from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal, pyqtSlot
 from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QWidget
@@ -72,6 +79,9 @@ class LayerPicker(QWidget):
         if not layer.isValid():
             self.unreadable.emit(tr("{file} cannot be read as a layer.").format(file=path))
             return
+        if layer.geometryType() == QgsWkbTypes.GeometryType.PolygonGeometry:  # a fill would tint the risk above it
+            outline = {"style": "no", "outline_color": "#5d6b80", "outline_width": "0.5"}
+            layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple(outline)))
         QgsProject.instance().addMapLayer(layer)
         self.set_layer(layer)
 

@@ -31,7 +31,7 @@ def roles() -> dict[str, Role]:
         "missions": Role(tr("Missions")),
         "incidents": Role(tr("Incidents"), visible=False),
         "forecast": Role(tr("Risk")),
-        "grid": Role(tr("Grid"), visible=False),
+        "grid": Role(tr("Grid")),
         "sample_events": Role(tr("Events"), visible=False, subgroup=data),
         "sample_places": Role(tr("Places"), visible=False, subgroup=data),
         "sample_incidents": Role(tr("Incidents as recorded"), visible=False, subgroup=data),
@@ -58,6 +58,8 @@ def place(project: QgsProject, layer: QgsVectorLayer, role: str, jurisdiction: s
     project.addMapLayer(layer, False)
     node = group.insertLayer(_index(group, order, order.index(role)), layer)
     node.setItemVisibilityChecked(spot.visible)
+    if role == "forecast":  # its cells are the grid's
+        _hide(group, "grid")
     node.setExpanded(role in ("missions", "forecast"))
 
 
@@ -80,6 +82,12 @@ def _index(group: QgsLayerTreeGroup, order: list[str], wanted: int) -> int:
         if role in order and order.index(role) > wanted:
             return index
     return len(children)
+
+
+def _hide(group: QgsLayerTreeGroup, role: str) -> None:
+    for node in group.children():
+        if _role(node) == role:
+            node.setItemVisibilityChecked(False)
 
 
 def _role(node: object) -> str:

@@ -137,7 +137,7 @@ class _TwoLines(QStyledItemDelegate):
         selected = bool(full.state & QStyle.StateFlag.State_Selected)
         ink = full.palette.color(QPalette.ColorRole.HighlightedText if selected else QPalette.ColorRole.Text)
         painter.save()
-        self._swatch(painter, full.rect, index.data(_COLOUR) or ink)
+        self._swatch(painter, full.rect, index.data(_COLOUR) or ink, ink)
         left = full.rect.left() + _SWATCH + 3 * _PAD
         height = full.fontMetrics.height()
         line = QRect(left, full.rect.top() + _PAD, full.rect.right() - left - _PAD, height)
@@ -150,8 +150,12 @@ class _TwoLines(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _swatch(painter: QPainter, rect: QRect, colour: QColor) -> None:
+    def _swatch(painter: QPainter, rect: QRect, colour: QColor, ink: QColor) -> None:
         box = QRect(rect.left() + _PAD + 1, rect.top() + _PAD + 2, _SWATCH, _SWATCH)
+        rim = QColor(ink)
+        rim.setAlphaF(0.45)  # so that dark colours stand out in dark themes, and pale ones in light themes
+        painter.setPen(QPen(rim, 1))
+        painter.drawRect(box.adjusted(-2, -2, 2, 2))
         fill = QColor(colour)
         fill.setAlphaF(0.25)
         painter.setPen(QPen(colour, 2))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qgis.core import QgsProject
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsFileWidget, QgsFilterLineEdit
-from qgis.PyQt.QtCore import QCoreApplication, QUrl, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -132,7 +132,8 @@ class DataPage(Page):
 
     def refresh(self, state: ProjectState, busy: bool, engine_problem: str) -> None:
         """Show what has been done and what can be done next."""
-        self.found.refresh(state)
+        if self.found.refresh(state):
+            QTimer.singleShot(0, self._go_to_verdict)  # once it is laid out
         ready = not busy and not engine_problem
         checked = state.layer("incidents") is not None and state.layer("grid") is not None
         trained = bool(state.value("train", "MODEL"))
@@ -158,11 +159,16 @@ class DataPage(Page):
         else:
             self.status.say("mIconInfo", tr("Next: choose incidents and boundary, then check the data."))
 
+    def _go_to_verdict(self) -> None:
+        self.ensureWidgetVisible(self.found.findings)
+        self.ensureWidgetVisible(self.found.verdict)
+
     def _suggest_name(self) -> None:
         layer = self.place.boundary.layer()
         if layer is not None and self.name.text().strip() in ("", self._suggested):
-            self._suggested = layer.name()
-            self.name.setText(layer.name())
+            name = layer.name().replace("_", " ").strip()
+            self._suggested = name.capitalize() if name.islower() else name
+            self.name.setText(self._suggested)
 
     def _suggest_package(self) -> None:
         """Follow the name, unless the user chose a file of their own."""

@@ -54,7 +54,7 @@ class PlanSettings(QWidget):
         add_row(more, tr("&Dose"), self.dose, help_of("allocatemissions", "DOSE_MINUTES"))
         self.start = QgsDateTimeEdit()
         self.start.setAllowNull(True)
-        self.start.setNullRepresentation(tr("after the last incident"))
+        self.start.setNullRepresentation(tr("after the data"))
         self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.start.setCalendarPopup(True)
         self.start.clear()

@@ -38,3 +38,11 @@ def test_first_plan(play):
     assert played.tracebacks == []
     assert [line for line in played.log if "Traceback" in line] == []
     assert played.exit_code == 0, played.output[-3000:]
+
+
+def test_own_data(play):
+    played = play("own_data", 150)
+    assert not played.errors(), "\n".join(played.errors())
+    assert len(played.steps) == 5
+    assert played.tracebacks == []
+    assert played.exit_code == 0, played.output[-3000:]

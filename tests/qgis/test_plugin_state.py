@@ -134,4 +134,11 @@ def test_results_stand_in_their_group_in_order_whatever_came_first(project):
     assert names[:4] == ["Missions", "Incidents", "Risk", "Grid"]
     assert sorted(names[4:]) == ["Sample city", "Tables"]
     seen = {node.layer().customProperty(ROLE_PROPERTY): node.itemVisibilityChecked() for node in group.findLayers()}
-    assert seen["missions"] and seen["forecast"] and not seen["grid"] and not seen["incidents"]
+    assert seen["missions"] and seen["forecast"] and not seen["incidents"]
+
+
+def test_the_grid_gives_way_to_the_forecast(project):
+    for role in ("grid", "forecast"):
+        place(project, QgsVectorLayer("Polygon?crs=EPSG:32618", role, "memory"), role, "Springfield")
+    group = project.layerTreeRoot().findGroup("Patrol Missions").findGroup("Springfield")
+    assert {node.name(): node.itemVisibilityChecked() for node in group.findLayers()} == {"Risk": True, "Grid": False}

@@ -1,0 +1,24 @@
+"""Puts what a step made where it belongs: layers into the project, answers into its state."""
+
+from __future__ import annotations
+
+from patrol_missions.gui import layers
+from patrol_missions.gui.project_state import ProjectState
+from patrol_missions.gui.readiness import asked_of_forecast
+from patrol_missions.gui.runner import Done
+from patrol_missions.gui.sample import sample_made
+
+
+def keep(state: ProjectState, done: Done) -> None:
+    """Replace the layers of the same roles, and remember what the step answered."""
+    for role, layer in done.layers.items():
+        old = state.layer(role)
+        if old is not None:
+            state.project.removeMapLayer(old.id())
+        layers.place(state.project, layer, role, state.data.jurisdiction)
+    values = dict(done.values)
+    if done.step.key == "forecast":
+        values["asked"] = asked_of_forecast(state.plan)
+    state.record(done.step.key, values, done.layers)
+    if done.step.key == "sample":
+        state.set_data(sample_made(state))
