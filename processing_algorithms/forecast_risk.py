@@ -37,6 +37,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
     GRID = "GRID"
     INCIDENTS = "INCIDENTS"
     INDICATORS = "INDICATORS"
+    KIND_FIELD = "KIND_FIELD"
     START = "START"
     SHIFT_COUNT = "SHIFT_COUNT"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
@@ -134,6 +135,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
             ),
             self.tr("The layers that the model was trained with."),
         )
+        self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and files that cannot work."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
@@ -21,6 +22,7 @@ from patrol_missions.bridge.batches import As
 from patrol_missions.bridge.layers import read_points
 from patrol_missions.bridge.places import read_grid, read_indicator
 from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -31,6 +33,7 @@ _COLUMNS = {
     "reported": ("reported", As.TIME),
     "time_known": ("time_known", As.FLAG),
 }
+_MOST_KINDS = 50
 _SPACING = 0.5  # of a cell's side, between the points that stand for an indicator's lines and areas
 
 
@@ -41,18 +44,20 @@ class Sources:
     grid: LayerSource
     incidents: LayerSource
     indicators: tuple[tuple[str, LayerSource], ...]
+    kind_field: str
     transforms: QgsCoordinateTransformContext
 
     @classmethod
     def of(
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
-        """The layers of the parameters GRID, INCIDENTS and INDICATORS."""
+        """The layers of the parameters GRID, INCIDENTS and INDICATORS, the latter split by KIND_FIELD."""
         layers = algorithm.parameterAsLayerList(parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
             LayerSource.from_parameter(algorithm, parameters, "INCIDENTS", context),
             tuple((name_of(layer), LayerSource.from_layer(layer)) for layer in layers),
+            algorithm.parameterAsString(parameters, "KIND_FIELD", context).strip(),
             context.transformContext(),
         )
 
@@ -89,9 +94,25 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
     )
     tables = {"cells": cells, "incidents": incidents}
     names = []
-    for number, (name, source) in enumerate(sources.indicators):
-        table = f"indicator_{number}"
+    for name, source in sources.indicators:
         step = PartialFeedback(feedback, last, end)
-        tables[table] = read_indicator(source, crs, sources.transforms, _SPACING * size_m, step)
-        names.append({"name": name, "table": table})
+        places = read_indicator(source, crs, sources.transforms, _SPACING * size_m, step, sources.kind_field)
+        for kind, table in _by_kind(places, name).items():
+            key = f"indicator_{len(names)}"
+            tables[key] = table
+            names.append({"name": kind, "table": key})
     return History(tables, names, size_m, crs)
+
+
+def _by_kind(places: Table, layer: str) -> dict[str, Table]:
+    """The places of each kind, under the kind's name; those without a kind under the layer's."""
+    kinds = (*places.labels["kind"], layer)
+    if len(kinds) > _MOST_KINDS:
+        raise InputError(
+            f"Indicator layer “{layer}” has {len(kinds) - 1} kinds of places, and at most {_MOST_KINDS - 1} are told apart.",
+            "Choose a kind field with fewer values, clear it, or keep only the kinds that matter.",
+        )
+    code = places["kind"] % len(kinds)  # "no kind" is -1, the last
+    split = {kind: np.flatnonzero(code == number) for number, kind in enumerate(kinds)}
+    coordinates = Table({name: places[name] for name in ("x", "y")})
+    return {kind: coordinates.take(rows) for kind, rows in split.items() if len(rows) or len(kinds) == 1}

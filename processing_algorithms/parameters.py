@@ -62,6 +62,19 @@ def weights_help() -> str:
     )
 
 
+def kind_field(name: str) -> QgsProcessingParameterString:
+    """The parameter for the field by which indicator layers are split."""
+    return QgsProcessingParameterString(name, tr("Kind field of the indicators"), "kind", False, True)
+
+
+def kind_field_help() -> str:
+    """Help of :func:`kind_field`."""
+    return tr(
+        "Indicator layers that have this field are split by its values, so that bars and schools of one layer count "
+        "apart; other layers are one kind each. The same in training and forecasting."
+    )
+
+
 def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:
     """Rows of a table parameter: flat from the dialog, nested from scripts, text from the command line.
 

@@ -35,6 +35,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     SHIFTS = "SHIFTS"
     TIME_ZONE = "TIME_ZONE"
     INDICATORS = "INDICATORS"
+    KIND_FIELD = "KIND_FIELD"
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
@@ -131,10 +132,11 @@ class TrainModelAlgorithm(PatrolAlgorithm):
                 True,
             ),
             self.tr(
-                "Places that shift risk, one layer a kind: bars, schools, transit stops. Lines and polygons count by "
-                "their centre. Forecast risk needs the same layers again."
+                "Places that shift risk: bars, schools, transit stops. Being near a line or in an area counts like "
+                "being near a point. Forecast risk needs the same layers again."
             ),
         )
+        self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
 
     def _add_advanced(self) -> None:
         integer = QgsProcessingParameterNumber.Type.Integer

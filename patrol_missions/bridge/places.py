@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from qgis.core import (
+    NULL,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
@@ -78,16 +79,20 @@ def read_indicator(
     transforms: QgsCoordinateTransformContext,
     spacing_m: float,
     feedback: Feedback | None = None,
+    kind_field: str = "",
 ) -> Table:
-    """Any layer's shapes as points ``x, y`` (float64) in the target system.
+    """Any layer's shapes as points ``x, y`` (float64) in the target system, and the ``kind`` (coded) of each.
 
     Points stay as they are; lines give a point at least every ``spacing_m`` metres; areas give their outline likewise
-    and their inside as a lattice, so that whoever stands in one is near it.
+    and their inside as a lattice, so that whoever stands in one is near it. The kind is the value of ``kind_field``; no
+    kind without that field.
     """
     feedback = feedback or Silence()
     transform = QgsCoordinateTransform(source.crs, target, transforms)
     pieces, lost, total = [np.empty((0, 2))], 0, 0
-    for number, feature in enumerate(source.features([], geometry=True)):
+    kinds: list[str | None] = []
+    place = source.fields.lookupField(kind_field) if kind_field else -1
+    for number, feature in enumerate(source.features([kind_field] if place >= 0 else [], geometry=True)):
         if feedback.isCanceled():
             raise Canceled
         feedback.setProgress(100.0 * number / max(source.count, 1))
@@ -103,6 +108,7 @@ def read_indicator(
             continue
         points = np.array(list(_points(geometry, spacing_m)), dtype=np.float64).reshape(-1, 2)
         pieces.append(points)
+        kinds += [_kind(feature.attribute(place)) if place >= 0 else None] * len(points)
         total += len(points)
         if total > _MOST_POINTS:
             raise InputError(
@@ -112,8 +118,13 @@ def read_indicator(
     if lost:
         feedback.pushWarning(f"{lost} features of layer “{source.name}” cannot be placed in the grid's CRS.")
     xy = np.concatenate(pieces)
-    xy = xy[np.isfinite(xy).all(axis=1)]
-    return Table({"x": xy[:, 0].copy(), "y": xy[:, 1].copy()})
+    found = Table({"x": xy[:, 0].copy(), "y": xy[:, 1].copy()}).with_text("kind", kinds)
+    return found.take(np.isfinite(xy).all(axis=1))
+
+
+def _kind(value: object) -> str | None:
+    """A kind as text; blank and missing ones are none."""
+    return None if value is None or value == NULL else str(value).strip() or None
 
 
 def _points(geometry: QgsGeometry, spacing_m: float) -> Iterator[tuple[float, float]]:

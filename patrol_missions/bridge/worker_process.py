@@ -72,6 +72,7 @@ class _Conversation:
         self._feedback = feedback
         self._greeted = False
         self._stray_lines = 0
+        self._step = ""
 
     def hold(self) -> None:
         """Listen until the worker says that it is done; raise what it says, or how it died."""
@@ -97,7 +98,8 @@ class _Conversation:
             raise WorkerError("The engine spoke before it said which version it is.", _RESTART)
         elif isinstance(message, messages.Progress):
             feedback.setProgress(100.0 * message.fraction)
-            if message.text:
+            if message.text and message.text != self._step:  # each text is a line of the log
+                self._step = message.text
                 feedback.setProgressText(message.text)
         elif isinstance(message, messages.Warning):
             feedback.pushWarning(message.text)

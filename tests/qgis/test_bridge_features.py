@@ -256,6 +256,25 @@ def test_indicators_of_points_lines_and_areas(qgis_application):
     assert here.min() < 50
 
 
+def test_indicators_know_their_kind(qgis_application):
+    layer = QgsVectorLayer("Point?crs=EPSG:32618&field=kind:string", "places", "memory")
+    for number, kind in enumerate(("bar", "school", " bar ", None, "")):
+        feature = QgsFeature(layer.fields())
+        feature.setGeometry(QgsGeometry.fromWkt(f"POINT ({number} 0)"))
+        feature.setAttribute("kind", kind)
+        layer.dataProvider().addFeatures([feature])
+    QgsProject.instance().addMapLayer(layer)
+    source = LayerSource.from_layer(layer)
+    assert read_indicator(source, UTM, TRANSFORMS, 50, kind_field="kind").text("kind").tolist() == [
+        "bar",
+        "school",
+        "bar",
+        None,
+        None,
+    ]
+    assert read_indicator(source, UTM, TRANSFORMS, 50, kind_field="absent").text("kind").tolist() == [None] * 5
+
+
 def test_indicators_that_cannot_be_placed_are_counted(feedback):
     source = shapes_layer("Point", "POINT (-75 40)", "POINT (5e8 4e8)", crs="EPSG:4326")
     table = read_indicator(source, UTM, TRANSFORMS, 50, feedback)

@@ -150,7 +150,7 @@ class _Facts:
         return found
 
     def _write_place(self, name: str) -> Callable[[int], str]:
-        return lambda n: f"near {name} (within {_NEAR_M:g} m), where {self.label} is {n / 10:g} times the average"
+        return lambda n: f"{name} within {_NEAR_M:g} m, where {self.label} is {n / 10:g} times the average"
 
     def _city_rhythm(self, instance: np.ndarray) -> _Sentence:
         """The weekday's shift is above the usual for the category, hour for hour."""
