@@ -19,6 +19,7 @@ from patrol_missions.gui.guess import guess_field
 from patrol_missions.gui.layer_checks import LayerChecks
 from patrol_missions.gui.layer_picker import LayerPicker
 from patrol_missions.gui.project_state import DataForm
+from patrol_missions.gui.sample import KINDS
 from patrol_missions.processing_algorithms.checks import suggested_crs
 
 
@@ -62,7 +63,7 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         kinds = QgsWkbTypes.GeometryType
         self.exclusions = LayerChecks(kinds.PolygonGeometry, ("sample_exclusions",))
         add_row(layout, tr("E&xclusions"), self.exclusions, help_of("buildgrid", "EXCLUSIONS"))
-        self.indicators = LayerChecks(kinds.PointGeometry, ("sample_places", "sample_events"))
+        self.indicators = LayerChecks(kinds.PointGeometry, KINDS)
         add_row(layout, tr("&Indicators"), self.indicators, help_of("trainmodel", "INDICATORS"))
         self._suggest_field()
 

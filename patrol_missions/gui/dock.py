@@ -26,7 +26,7 @@ from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.readiness import asked_of_forecast, readiness
 from patrol_missions.gui.run_bar import RunBar
 from patrol_missions.gui.runner import Done, Runner, Step
-from patrol_missions.gui.sample import sample_form, sample_made, sample_steps
+from patrol_missions.gui.sample import sample_form, sample_indicators, sample_made, sample_steps
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 START, DATA, PLAN = range(3)
@@ -150,7 +150,10 @@ class PatrolDock(QgsDockWidget):
     def _keep(self, done: Done) -> None:
         """Put what a step made where it belongs."""
         project = QgsProject.instance()
-        for role, layer in done.layers.items():
+        made = dict(done.layers)
+        if done.step.key == "sample":
+            made.update(sample_indicators(made["sample_places"]))
+        for role, layer in made.items():
             old = self.state.layer(role)
             if old is not None:
                 project.removeMapLayer(old.id())
@@ -158,7 +161,7 @@ class PatrolDock(QgsDockWidget):
         values = dict(done.values)
         if done.step.key == "forecast":
             values["asked"] = asked_of_forecast(self.state.plan)
-        self.state.record(done.step.key, values, done.layers)
+        self.state.record(done.step.key, values, made)
         if done.step.key == "sample":
             self.state.set_data(sample_made(self.state))
             self.data.show_answers(self.state.data)

@@ -212,6 +212,7 @@ class Runner(QObject):
     def _hear(self, kind: str, text: str) -> None:
         if kind == "step":
             self._text = text
+            self.progressed.emit(self._furthest, text)
         else:
             LOGGER.log(_LEVELS.get(kind, logging.INFO), "%s", text)
         self.said.emit(kind, text)

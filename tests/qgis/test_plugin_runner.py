@@ -143,6 +143,7 @@ def test_steps_run_in_order_with_one_progress_by_weight(runner, heard):
     assert any(percent == pytest.approx(75.0) for percent in percents), "the second step begins at its weight"
     assert ("info", "begun") in heard.said
     assert ("step", "Waiting") in heard.said
+    assert "Waiting" in [text for _, text in heard.progress], "a new step is shown before its first progress"
     assert not runner.busy()
 
 
