@@ -45,6 +45,7 @@ INPUTS = (
     ("GRID", "check"),
     ("MODEL", "forecast"),
     ("INDICATORS", "forecast"),
+    ("KIND_FIELD", "forecast"),
     ("START", "forecast"),
     ("SHIFT_COUNT", "forecast"),
     ("WEIGHTS_PRESET", "forecast"),

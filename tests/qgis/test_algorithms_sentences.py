@@ -256,7 +256,7 @@ def test_forecast_without_the_indicators_of_the_model(chain: Chain, refused: Any
     sentence = refused(
         "forecastrisk", **chain.history(MODEL=chain.path("model.zip"), INDICATORS=None, OUTPUT="memory:")
     )
-    assert "places" in sentence
+    assert "“bar” is missing" in sentence
 
 
 def test_allocation_needs_a_forecast(refused: Any, grid: QgsVectorLayer) -> None:

@@ -24,8 +24,8 @@ from patrol_missions.processing_algorithms.nightly_plan import MODEL
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "make_nightly_model.py"
 INPUTS = (
     "INCIDENTS", "CATEGORY_FIELD", "START_FIELD", "END_FIELD", "REPORTED_FIELD", "ID_FIELD", "X_FIELD", "Y_FIELD",
-    "COORDINATES_CRS", "TIME_ZONE", "TIMES_ARE", "CATEGORY_MAP", "GRID", "MODEL", "INDICATORS", "START", "SHIFT_COUNT",
-    "WEIGHTS_PRESET", "MISSIONS_PER_DISTRICT", "HARM_KEPT", "DOSE_MINUTES", "SEED",
+    "COORDINATES_CRS", "TIME_ZONE", "TIMES_ARE", "CATEGORY_MAP", "GRID", "MODEL", "INDICATORS", "KIND_FIELD", "START",
+    "SHIFT_COUNT", "WEIGHTS_PRESET", "MISSIONS_PER_DISTRICT", "HARM_KEPT", "DOSE_MINUTES", "SEED",
 )  # fmt: skip
 OUTPUTS = {"MISSIONS", "SUMMARY", "FORECAST", "REPORT"}
 
@@ -61,7 +61,7 @@ def plan(chain: Chain, algorithm: QgsProcessingModelAlgorithm, **other: Any) -> 
 
 
 def refusal(processing: Any, parameters: dict[str, Any], feedback: Listener) -> str:
-    """What is said when a run must fail: the step's sentence is in the log of an old QGIS, in the error of a new one."""
+    """What is said when a run must fail: its sentence is in the log of an old QGIS, in the error of a new one."""
     with pytest.raises(QgsProcessingException) as caught:
         processing.run("patrolmissions:nightlyplan", parameters, feedback=feedback)
     return "\n".join([str(caught.value), *feedback.lines])
