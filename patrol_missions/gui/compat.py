@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from qgis.core import Qgis, QgsTemporalNavigationObject
+from qgis.core import Qgis, QgsMapLayerProxyModel, QgsTemporalNavigationObject
+
+LAYER_FILTER = Qgis.LayerFilter if hasattr(Qgis, "LayerFilter") else QgsMapLayerProxyModel.Filter  # moved in QGIS 3.34
 
 if hasattr(Qgis, "TemporalNavigationMode"):  # moved and renamed in QGIS 3.36
     TEMPORAL_OFF = Qgis.TemporalNavigationMode.Disabled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from qgis.core import NULL, QgsVectorLayer
@@ -13,7 +12,7 @@ from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QListWidg
 
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui.category_table import CategoryTable
-from patrol_missions.gui.forms import Banner, Note, button, explain, heading, quiet, theme_icon
+from patrol_missions.gui.forms import Banner, Note, button, explain, heading, quiet, theme_icon, wrapped
 from patrol_missions.gui.project_state import ProjectState
 
 _ICONS = {"ok": "mIconSuccess", "info": "mIconInfo", "caution": "mIconWarning", "warning": "mIconWarning",
@@ -101,7 +100,7 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         for row in sorted(found, key=lambda row: gravity.get(row.get("severity", "").lower(), 9)):
             icon = theme_icon(_ICONS.get(row.get("severity", "").lower(), "mIconInfo"))
             item = QListWidgetItem(icon, f"{row.get('check', '')}: {row.get('finding', '')}")
-            item.setToolTip("<p>{}</p>".format(escape(row.get("remedy") or row.get("finding", ""))))
+            item.setToolTip(wrapped(row.get("remedy") or row.get("finding", "")))
             self.findings.addItem(item)
 
     def _show_map(self, path: Path) -> bool:

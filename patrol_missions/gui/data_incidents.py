@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsFieldProxyModel, QgsMapLayerProxyModel, QgsProject
+from qgis.core import QgsCoordinateReferenceSystem, QgsFieldProxyModel, QgsProject
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsFieldComboBox, QgsProjectionSelectionWidget
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimeZone, pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QFormLayout, QWidget
 
+from patrol_missions.gui.compat import LAYER_FILTER
 from patrol_missions.gui.forms import add_row, form, help_of, options, shrinkable
 from patrol_missions.gui.guess import guess_fields
 from patrol_missions.gui.layer_picker import LayerPicker
 from patrol_missions.gui.project_state import DataForm
 from patrol_missions.processing_algorithms.parameters import local_time_zone
 
-_GUESSED = ("category", "id", "reported", "end", "start", "x", "y")
+_GUESSED = ("category", "id", "reported", "end", "start", "x", "y", "recorded_district")
+_ALWAYS = _GUESSED[:5] + _GUESSED[7:]  # x and y are only asked for tables without points
 
 
 class IncidentsBox(QgsCollapsibleGroupBoxBasic):
@@ -27,7 +29,7 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         super().__init__(tr("Incidents"), parent)
         self._layout = form()
         self.setLayout(self._layout)
-        kinds = QgsMapLayerProxyModel.Filter.PointLayer | QgsMapLayerProxyModel.Filter.NoGeometry
+        kinds = LAYER_FILTER.PointLayer | LAYER_FILTER.NoGeometry
         self.layer = LayerPicker(kinds)
         self.layer.changed.connect(self._layer_changed)
         self.layer.unreadable.connect(self.unreadable)
@@ -42,6 +44,7 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
             ("end", tr("&End"), False),
             ("reported", tr("&Reported"), False),
             ("id", tr("I&d"), False),
+            ("recorded_district", tr("District"), False),
         ):
             self._add_field(self._layout, role, label, needed)
         self._layout.addRow(self._coordinates())
@@ -91,7 +94,7 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
         chosen = {role: combo.currentField() for role, combo in self.fields.items()}
         return {
             "incidents": self.layer.layer_id(),
-            **{f"{role}_field": chosen[role] for role in ("category", "start", "end", "reported", "id")},
+            **{f"{role}_field": chosen[role] for role in _ALWAYS},
             "x_field": chosen["x"] if table else "",
             "y_field": chosen["y"] if table else "",
             "coordinates_crs": _crs_text(self.coordinates_crs.crs()) if table else "",

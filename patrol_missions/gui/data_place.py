@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsMapLayerProxyModel, QgsProject, QgsWkbTypes
+from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsWkbTypes
 from qgis.gui import (
     QgsCollapsibleGroupBoxBasic,
     QgsDoubleSpinBox,
@@ -14,12 +14,12 @@ from qgis.gui import (
 from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
 from qgis.PyQt.QtWidgets import QWidget
 
+from patrol_missions.gui.compat import LAYER_FILTER
 from patrol_missions.gui.forms import add_row, default, form, help_of, shrinkable
 from patrol_missions.gui.guess import guess_field
 from patrol_missions.gui.layer_checks import LayerChecks
 from patrol_missions.gui.layer_picker import LayerPicker
 from patrol_missions.gui.project_state import DataForm
-from patrol_missions.gui.sample import KINDS
 from patrol_missions.processing_algorithms.checks import suggested_crs
 
 
@@ -32,7 +32,7 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         super().__init__(tr("Place"), parent)
         layout = form()
         self.setLayout(layout)
-        polygons = QgsMapLayerProxyModel.Filter.PolygonLayer
+        polygons = LAYER_FILTER.PolygonLayer
         self.boundary = LayerPicker(polygons)
         self.boundary.changed.connect(self._suggest_crs)
         self.boundary.unreadable.connect(self.unreadable)
@@ -63,7 +63,7 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         kinds = QgsWkbTypes.GeometryType
         self.exclusions = LayerChecks(kinds.PolygonGeometry, ("sample_exclusions",))
         add_row(layout, tr("E&xclusions"), self.exclusions, help_of("buildgrid", "EXCLUSIONS"))
-        self.indicators = LayerChecks(kinds.PointGeometry, KINDS)
+        self.indicators = LayerChecks(kinds.PointGeometry, ("sample_places",))
         add_row(layout, tr("&Indicators"), self.indicators, help_of("trainmodel", "INDICATORS"))
         self._suggest_field()
 

@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayou
 
 from patrol_missions.bridge.environment import can_execute
 from patrol_missions.core.errors import PatrolError
-from patrol_missions.gui import layers, recipes
+from patrol_missions.gui import recipes
 from patrol_missions.gui.map_link import MapLink
 from patrol_missions.gui.missions import Mission
 from patrol_missions.gui.package_hold import PackageHold
@@ -23,10 +23,11 @@ from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.page_welcome import WelcomePage
 from patrol_missions.gui.project_state import ProjectState
-from patrol_missions.gui.readiness import asked_of_forecast, readiness
+from patrol_missions.gui.readiness import readiness
+from patrol_missions.gui.results import keep
 from patrol_missions.gui.run_bar import RunBar
 from patrol_missions.gui.runner import Done, Runner, Step
-from patrol_missions.gui.sample import sample_form, sample_indicators, sample_made, sample_steps
+from patrol_missions.gui.sample import sample_form, sample_steps
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 START, DATA, PLAN = range(3)
@@ -92,7 +93,7 @@ class PatrolDock(QgsDockWidget):
         self.data.plan_wanted.connect(lambda: self.show_page(PLAN))
         self.data.trouble.connect(self._complain)
         self.plan.plan_wanted.connect(self._plan)
-        self.plan.shift_shown.connect(self.map.show_shift)
+        self.plan.time_shown.connect(self.map.show_time)
         self.plan.list.pointed.connect(self._highlight)
         self.plan.list.chosen.connect(self._zoom)
         self.plan.list.opened.connect(self._open)
@@ -148,24 +149,12 @@ class PatrolDock(QgsDockWidget):
         self.refresh()
 
     def _keep(self, done: Done) -> None:
-        """Put what a step made where it belongs."""
-        project = QgsProject.instance()
-        made = dict(done.layers)
+        """Put what a step made where it belongs, and show it."""
+        keep(self.state, done)
         if done.step.key == "sample":
-            made.update(sample_indicators(made["sample_places"]))
-        for role, layer in made.items():
-            old = self.state.layer(role)
-            if old is not None:
-                project.removeMapLayer(old.id())
-            layers.place(project, layer, role, self.state.data.jurisdiction)
-        values = dict(done.values)
-        if done.step.key == "forecast":
-            values["asked"] = asked_of_forecast(self.state.plan)
-        self.state.record(done.step.key, values, made)
-        if done.step.key == "sample":
-            self.state.set_data(sample_made(self.state))
             self.data.show_answers(self.state.data)
         if done.step.key == "grid":
+            project = self.state.project
             if project.crs().isGeographic():  # in degrees, square cells would not look it
                 project.setCrs(done.layers["grid"].crs())
             self.map.zoom_to_layer(done.layers["grid"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from qgis.core import QgsApplication, QgsProcessingParameterDefinition
@@ -151,7 +152,12 @@ def explain(widget: QWidget, name: str, help_text: str) -> None:
     """What a control is called and what it does, for the mouse and for screen readers."""
     widget.setAccessibleName(name)
     widget.setAccessibleDescription(help_text)
-    widget.setToolTip(f"<p>{help_text}</p>" if len(help_text) > 60 else help_text)
+    widget.setToolTip(wrapped(help_text))
+
+
+def wrapped(text: str) -> str:
+    """A tooltip that is broken into lines where it is long; the text is shown as it is."""
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def button(text: str, help_text: str, icon: QIcon | None = None, primary: bool = False) -> QPushButton:

@@ -36,6 +36,9 @@ _PATTERNS = {
         r"district|district_(name|id|no|num|number)|beat|precinct|division|sector|psa|zone|area_?name",
         r".*(dist|beat|precinct|division|sector|psa).*", r"name|label", r".*name.*",
     ),
+    "recorded_district": (
+        r"district|(dc_)?dist(rict)?_(name|id|no|num|number)?|(dc_)?dist", r"beat|precinct|division|sector|psa",
+    ),
 }  # fmt: skip
 
 

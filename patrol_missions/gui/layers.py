@@ -33,10 +33,6 @@ def roles() -> dict[str, Role]:
         "forecast": Role(tr("Risk")),
         "grid": Role(tr("Grid")),
         "sample_events": Role(tr("Events"), visible=False, subgroup=data),
-        "sample_bars": Role(tr("Bars"), visible=False, subgroup=data),
-        "sample_stops": Role(tr("Transit stops"), visible=False, subgroup=data),
-        "sample_shops": Role(tr("Shops"), visible=False, subgroup=data),
-        "sample_schools": Role(tr("Schools"), visible=False, subgroup=data),
         "sample_places": Role(tr("Places"), visible=False, subgroup=data),
         "sample_incidents": Role(tr("Incidents as recorded"), visible=False, subgroup=data),
         "sample_exclusions": Role(tr("Exclusion areas"), visible=False, subgroup=data),
@@ -50,7 +46,10 @@ def roles() -> dict[str, Role]:
 
 
 def place(project: QgsProject, layer: QgsVectorLayer, role: str, jurisdiction: str) -> None:
-    """Add a result to the project in its group and its place."""
+    """Add a result to the project in its group and its place; an older layer of the same table gives way to it."""
+    for other in list(project.mapLayers().values()):
+        if other.customProperty(ROLE_PROPERTY, "") == role and other.source() == layer.source():
+            project.removeMapLayer(other.id())
     known = roles()
     spot = known[role]
     layer.setName(spot.title)

@@ -16,7 +16,6 @@ from qgis.gui import QgisInterface, QgsRubberBand
 from qgis.PyQt.QtGui import QColor, QPalette
 
 from patrol_missions.gui.compat import TEMPORAL_FIXED_RANGE, TEMPORAL_OFF
-from patrol_missions.gui.missions import ShiftInstance
 
 _SURROUNDINGS = 9.0
 """A mission's cell with its neighbourhood: the view is this many cells wide."""
@@ -34,7 +33,7 @@ class MapLink:
 
     def tear_down(self) -> None:
         """Take the highlight and the time filter off the map."""
-        self.show_shift(None)
+        self.show_time(None)
         self._band.reset(QgsWkbTypes.GeometryType.PolygonGeometry)
         self._canvas.scene().removeItem(self._band)
 
@@ -88,15 +87,14 @@ class MapLink:
         if feature.isValid():
             self._iface.openFeatureForm(layer, feature, False, False)
 
-    def show_shift(self, shift: ShiftInstance | None) -> None:
-        """Let the map show one shift's features alone; None shows all, if it was us who filtered."""
+    def show_time(self, during: QgsDateTimeRange | None) -> None:
+        """Let the map show one time's features alone; None shows all, if it was us who filtered."""
         controller = self._canvas.temporalController()
-        if shift is None:
+        if during is None:
             if self._filters_time and controller is not None:
                 controller.setNavigationMode(TEMPORAL_OFF)
             self._filters_time = False
             return
-        during = QgsDateTimeRange(shift.start, shift.end, True, False)
         if controller is not None:
             # the user's own temporal controller, so that its panel tells what is shown and can switch it off
             controller.setTemporalExtents(during)

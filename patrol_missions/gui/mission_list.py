@@ -18,7 +18,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from patrol_missions.gui.forms import explain
+from patrol_missions.gui.forms import explain, wrapped
 from patrol_missions.gui.missions import Mission, capital
 
 _MISSION = Qt.ItemDataRole.UserRole + 1
@@ -175,7 +175,7 @@ def _row(mission: Mission, colour: QColor | None) -> QStandardItem:
     item.setData(capital(mission.reasons or mission.purpose), _SECOND_LINE)
     item.setData(colour, _COLOUR)
     item.setData(f"{mission.district}: {title}. {mission.reasons}", Qt.ItemDataRole.AccessibleTextRole)
-    item.setToolTip(f"<p>{mission.purpose or title}</p>")
+    item.setToolTip(wrapped(mission.purpose or title))
     return item
 
 

@@ -33,6 +33,24 @@ class ShiftInstance:
         return f"{day} · {self.name} {start.toString(clock)}–{end.toString(clock)}"
 
 
+def own_time(shift: ShiftInstance, others: Iterable[ShiftInstance]) -> tuple[QDateTime, QDateTime]:
+    """The longest part of a shift in which no other runs, so that a map filtered by it shows this shift alone.
+
+    The whole shift where there is no such part.
+    """
+    rest = [(shift.start, shift.end)]
+    for other in others:
+        if other.key() != shift.key():
+            rest = [part for whole in rest for part in _without(whole, other)]
+    return max(rest, key=lambda part: part[0].secsTo(part[1]), default=(shift.start, shift.end))
+
+
+def _without(part: tuple[QDateTime, QDateTime], other: ShiftInstance) -> list[tuple[QDateTime, QDateTime]]:
+    before = (part[0], min(part[1], other.start))
+    after = (max(part[0], other.end), part[1])
+    return [piece for piece in (before, after) if piece[0] < piece[1]]
+
+
 @dataclass(frozen=True)
 class Mission:
     """One mission; ``feature_id`` finds it in the layer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qgis.core import QgsDateTimeRange
 from qgis.PyQt.QtCore import QCoreApplication, QTimeZone, pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -20,7 +21,7 @@ from patrol_missions.gui.forms import (
     tool_button,
 )
 from patrol_missions.gui.mission_list import MissionList, colours_of
-from patrol_missions.gui.missions import Mission, ShiftInstance, capital, read_missions, shifts_of
+from patrol_missions.gui.missions import Mission, ShiftInstance, capital, own_time, read_missions, shifts_of
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import PlanForm, ProjectState
 from patrol_missions.gui.readiness import Readiness
@@ -30,7 +31,7 @@ class PlanPage(Page):
     """Fills a :class:`PlanForm`; the button asks the dock to run it."""
 
     plan_wanted = pyqtSignal()
-    shift_shown = pyqtSignal(object)  # ShiftInstance, or None for all
+    time_shown = pyqtSignal(object)  # QgsDateTimeRange that the map is to show, or None for all
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -160,7 +161,12 @@ class PlanPage(Page):
         self._tell_shift()
 
     def _tell_shift(self) -> None:
-        self.shift_shown.emit(self.current_shift() if self.only.isChecked() else None)
+        shift = self.current_shift()
+        if shift is None or not self.only.isChecked():
+            self.time_shown.emit(None)
+            return
+        begin, end = own_time(shift, self._shifts)
+        self.time_shown.emit(QgsDateTimeRange(begin, end, True, False))
 
     def _show_detail(self, mission: Mission) -> None:
         self._purpose.setText(mission.purpose)

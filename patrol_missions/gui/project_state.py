@@ -32,6 +32,7 @@ class DataForm:
     end_field: str = ""
     reported_field: str = ""
     id_field: str = ""
+    recorded_district_field: str = ""
     x_field: str = ""
     y_field: str = ""
     coordinates_crs: str = ""

@@ -86,6 +86,7 @@ def check_steps(state: ProjectState) -> list[Step]:
             "END_FIELD": form.end_field,
             "REPORTED_FIELD": form.reported_field,
             "ID_FIELD": form.id_field,
+            "RECORDED_DISTRICT_FIELD": form.recorded_district_field,
             "X_FIELD": form.x_field,
             "Y_FIELD": form.y_field,
             "COORDINATES_CRS": form.coordinates_crs,

@@ -10,11 +10,8 @@ from patrol_missions.gui.sample import sample_made
 
 
 def keep(state: ProjectState, done: Done) -> None:
-    """Replace the layers of the same roles, and remember what the step answered."""
+    """Add the layers, each in place of the one before, and remember what the step answered."""
     for role, layer in done.layers.items():
-        old = state.layer(role)
-        if old is not None:
-            state.project.removeMapLayer(old.id())
         layers.place(state.project, layer, role, state.data.jurisdiction)
     values = dict(done.values)
     if done.step.key == "forecast":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qgis.core import QgsProject, QgsVectorLayer
+from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QCoreApplication
 
 from patrol_missions.gui import settings
@@ -13,9 +13,6 @@ from patrol_missions.gui.project_state import DataForm, ProjectState
 from patrol_missions.gui.recipes import check_steps, plan_steps, sample_step, train_steps
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.parameters import DEFAULT_SHIFTS
-
-KINDS = {"sample_bars": "bar", "sample_stops": "transit stop", "sample_shops": "shop", "sample_schools": "school"}
-"""Places by role and kind that the sample city's model is told of, one layer a kind."""
 
 
 def sample_form(project: QgsProject) -> DataForm:
@@ -29,22 +26,13 @@ def sample_form(project: QgsProject) -> DataForm:
     )
 
 
-def sample_indicators(places: QgsVectorLayer) -> dict[str, QgsVectorLayer]:
-    """The layer of all places as one layer a kind, by role."""
-    layers = {}
-    for role, kind in KINDS.items():
-        layers[role] = places.clone()
-        layers[role].setSubsetString(f"\"kind\" = '{kind}'")
-    return layers
-
-
 def sample_made(state: ProjectState) -> DataForm:
     """What the data page is told once the layers are there: the same guesses that a user would start from."""
     incidents, districts = state.layer("sample_incidents"), state.layer("sample_districts")
-    boundary, exclusions = state.layer("sample_boundary"), state.layer("sample_exclusions")
-    fields = (
-        guess_fields(incidents.fields().names(), ("category", "id", "reported", "end", "start")) if incidents else {}
-    )
+    boundary, places = state.layer("sample_boundary"), state.layer("sample_places")
+    exclusions = state.layer("sample_exclusions")
+    wanted = ("category", "id", "reported", "end", "start", "recorded_district")
+    fields = guess_fields(incidents.fields().names(), wanted) if incidents else {}
     return replace(
         state.data,
         time_zone=state.value("sample", "TIME_ZONE"),
@@ -55,7 +43,7 @@ def sample_made(state: ProjectState) -> DataForm:
         district_field=guess_field(districts.fields().names(), "district") if districts else "",
         crs=boundary.crs().authid() if boundary else "",
         exclusions=[exclusions.id()] if exclusions else [],
-        indicators=[layer.id() for layer in map(state.layer, KINDS) if layer],
+        indicators=[places.id()] if places else [],
     )
 
 

@@ -35,6 +35,7 @@ class Played:
     """What a scenario left behind."""
 
     steps: list[dict[str, Any]]
+    planned: int
     notes: Mapping[str, Any]
     log: list[str]
     tracebacks: list[str]

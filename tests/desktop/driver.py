@@ -90,14 +90,14 @@ class Desk:
 def _run() -> None:
     desk = Desk()
     QgsApplication.messageLog().messageReceived.connect(lambda text, tag, level: desk.log.append(f"[{tag}] {text}"))
-    results = []
+    results, steps = [], []
     try:
         spec = importlib.util.spec_from_file_location("scenario", os.environ["PATROL_DESKTOP_SCENARIO"])
         scenario = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(scenario)
         steps = [(name, value) for name, value in vars(scenario).items() if name.startswith("step_")]
     except Exception:  # noqa: BLE001 - it goes into the report
-        steps, results = [], [{"step": "load", "error": traceback.format_exc(), "seconds": 0.0}]
+        results = [{"step": "load", "error": traceback.format_exc(), "seconds": 0.0}]
     for name, step in steps:
         began = time.monotonic()
         error = ""
@@ -112,7 +112,13 @@ def _run() -> None:
     early = OUT / "exceptions.txt"
     if early.is_file():
         desk.tracebacks.insert(0, early.read_text(encoding="utf-8"))
-    answer = {"steps": results, "notes": desk.notes, "log": desk.log, "tracebacks": desk.tracebacks}
+    answer = {
+        "steps": results,
+        "planned": len(steps),
+        "notes": desk.notes,
+        "log": desk.log,
+        "tracebacks": desk.tracebacks,
+    }
     (OUT / "results.json").write_text(json.dumps(answer, indent=1), encoding="utf-8")
     QgsProject.instance().clear()  # QGIS asks about unsaved projects and about layers in temporary folders
     QApplication.instance().setQuitOnLastWindowClosed(True)

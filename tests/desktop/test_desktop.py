@@ -34,7 +34,7 @@ def engine_python(monkeypatch):
 def test_first_plan(play):
     played = play("first_plan", 240)
     assert not played.errors(), "\n".join(played.errors())
-    assert len(played.steps) >= 18
+    assert len(played.steps) == played.planned > 10
     assert played.tracebacks == []
     assert [line for line in played.log if "Traceback" in line] == []
     assert played.exit_code == 0, played.output[-3000:]
@@ -43,6 +43,6 @@ def test_first_plan(play):
 def test_own_data(play):
     played = play("own_data", 150)
     assert not played.errors(), "\n".join(played.errors())
-    assert len(played.steps) == 5
+    assert len(played.steps) == played.planned > 4
     assert played.tracebacks == []
     assert played.exit_code == 0, played.output[-3000:]

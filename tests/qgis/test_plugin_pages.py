@@ -12,7 +12,7 @@ from qgis.PyQt.QtGui import QColor
 from patrol_missions.core.errors import InputError
 from patrol_missions.gui.category_table import CategoryTable
 from patrol_missions.gui.mission_list import MissionList, colours_of
-from patrol_missions.gui.missions import read_missions, shifts_of
+from patrol_missions.gui.missions import ShiftInstance, own_time, read_missions, shifts_of
 from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import PlanForm
@@ -265,6 +265,27 @@ def test_missions_are_read_in_the_order_of_the_briefing(qgis_application):
     assert "Evening 15–23" in evening.title(zone)
     assert "Night 23–07" in night.title(zone)
     assert "6 Jan" in night.title(zone), "the night belongs to the day on which it began"
+
+
+def at(hour):
+    return QDateTime.fromString("2020-01-06T00:00:00Z", Qt.DateFormat.ISODate).addSecs(3600 * hour)
+
+
+@pytest.mark.parametrize(
+    ("others", "begin", "end"),
+    [
+        ([], 15, 23),
+        ([(7, 15), (23, 31)], 15, 23),  # they only touch
+        ([(19, 27)], 15, 19),
+        ([(12, 16), (22, 30)], 16, 22),
+        ([(17, 18)], 18, 23),  # the longer part
+        ([(15, 23)], 15, 23),  # nothing of its own
+    ],
+)
+def test_a_shift_is_shown_by_the_part_it_has_alone(qgis_application, others, begin, end):
+    shift = ShiftInstance("Evening", "2020-01-06", at(15), at(23))
+    beside = [ShiftInstance(f"Other {n}", "2020-01-06", at(a), at(b)) for n, (a, b) in enumerate(others)]
+    assert own_time(shift, [*beside, shift]) == (at(begin), at(end))
 
 
 def test_times_of_layers_are_utc_whatever_this_computers_zone(qgis_application):

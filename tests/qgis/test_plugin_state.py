@@ -137,6 +137,19 @@ def test_results_stand_in_their_group_in_order_whatever_came_first(project):
     assert seen["missions"] and seen["forecast"] and not seen["incidents"]
 
 
+def test_a_result_takes_the_place_of_the_one_before(project, tmp_path):
+    file = tmp_path / "missions.csv"
+    file.write_text("id\n1\n", encoding="utf-8")
+    first, second = (QgsVectorLayer(str(file), "missions", "ogr") for _ in range(2))
+    project.addMapLayer(QgsVectorLayer(str(file), "the user's own", "ogr"))
+    for layer in (first, second):
+        place(project, layer, "missions", "Springfield")
+    assert sorted(layer.name() for layer in project.mapLayers().values()) == ["Missions", "the user's own"]
+    assert project.mapLayer(second.id()) is second
+    place(project, QgsVectorLayer("Polygon?crs=EPSG:32617", "b", "memory"), "missions", "Shelbyville")
+    assert len(project.mapLayers()) == 3, "another jurisdiction keeps its own"
+
+
 def test_the_grid_gives_way_to_the_forecast(project):
     for role in ("grid", "forecast"):
         place(project, QgsVectorLayer("Polygon?crs=EPSG:32618", role, "memory"), role, "Springfield")
