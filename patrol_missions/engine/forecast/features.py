@@ -6,6 +6,9 @@ cannot see the future.
 
 Features of places are columns per cell, features of a shift per cell and shift, features of time per instance; rows are
 put together from the three only where they are asked for, so nothing of size cells x instances x features ever exists.
+
+Coordinates are not among them: trees would learn each place's luck in the training weeks by heart, which the counts
+will have taken in by the time it matters (on simulated cities the forecast is the worse for them).
 """
 
 from __future__ import annotations
@@ -97,7 +100,7 @@ class Features:
             "all categories 365 d",
             "all categories around 91 d",
         ]
-        own += ["days since last", "days since last around", "share inside", "column", "row"]
+        own += ["days since last", "days since last around", "share inside"]
         own += [f"count of other {place}" for place in range(len(self.others))]
         own += self.indicators.columns()[0]
         own += ["shift share", "shift share around", "shift share of all categories"]
@@ -124,7 +127,6 @@ class Features:
         columns += self._everything
         since = history.days_since_last()[category]
         columns += [since, self._around_minimum(since), cells.share_inside]
-        columns += [cells.column - cells.column.min(), cells.row - cells.row.min()]
         columns += [history.decayed[_YEAR, other] for other in self.others]
         columns += self.indicators.columns()[1]
         return np.stack(columns, axis=1).astype(np.float32)

@@ -17,7 +17,8 @@ from patrol_missions.engine.forecast.panel import Cells
 RADII_M = (250.0, 500.0)
 """Places are counted within these distances of a cell's centre, each weighing 1 at the centre and 0 at the radius."""
 
-FARTHEST_M = 5000.0
+FARTHEST_M = 750.0
+"""Distances end here: from farther on, a distance is a coordinate in disguise (see :mod:`.features`)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Indicators:
     """Place layers seen from the cells.
 
     :param names: what people call each layer
-    :param distance_m: from each cell's centre to the nearest place, float32, shape (layers, cells), at most 5 km
+    :param distance_m: from each cell's centre to the nearest place, float32, shape (layers, cells), at most 750 m
     :param density: distance-weighted number of places within each radius, float32, shape (layers, radii, cells)
     """
 

@@ -11,7 +11,8 @@ from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Panel
 BACKTEST_WEEKS = 26
 TUNING_WEEKS = 26
 TRAINING_WEEKS = 130
-STOPPING_WEEKS = 16
+STOPPING_WEEKS = 10
+_WARM_UP_WEEKS = 30
 _STEP_DAYS = 8
 _FEWEST_WEEKS = 12
 _LATEST_REPORTS_DAYS = 14
@@ -51,7 +52,7 @@ def of(panel: Panel) -> Timeline:
     begin_backtest = int(end - judged * WEEK_S)
     before = (begin_backtest - panel.begin) // WEEK_S
     tried = min(TUNING_WEEKS, before // 4) if judged else 0
-    warm_up = min(52 * WEEK_S, int(0.4 * (begin_backtest - panel.begin)))
+    warm_up = min(_WARM_UP_WEEKS * WEEK_S, int(0.4 * (begin_backtest - panel.begin)))
     first = max(panel.begin + warm_up, end - TRAINING_WEEKS * WEEK_S)
     step = _STEP_DAYS * DAY_S
     # Counted back from the backtest, so that no training span reaches into it.
