@@ -54,6 +54,7 @@ def steps(folder: Path) -> dict[str, dict[str, Any]]:
             "CATEGORY_FIELD": "category",
             "START_FIELD": "datetime_start",
             "ID_FIELD": "event_id",
+            "RECORDED_DISTRICT_FIELD": "district",
             "GRID": layer("grid"),
             "TIME_ZONE": "America/New_York",
             "OUTPUT": table("incidents"),

@@ -67,6 +67,7 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
     END_FIELD = "END_FIELD"
     REPORTED_FIELD = "REPORTED_FIELD"
     ID_FIELD = "ID_FIELD"
+    RECORDED_DISTRICT_FIELD = "RECORDED_DISTRICT_FIELD"
     X_FIELD = "X_FIELD"
     Y_FIELD = "Y_FIELD"
     COORDINATES_CRS = "COORDINATES_CRS"
@@ -179,6 +180,13 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
             self.tr("Incident number field"),
             self.tr("Field that identifies an incident, to find repeated rows."),
         )
+        self._field(
+            self.RECORDED_DISTRICT_FIELD,
+            self.tr("Recorded district field"),
+            self.tr(
+                "District as recorded, known even where there is no place: shows in which districts geocoding fails."
+            ),
+        )
         coordinates = self.tr("For tables without points: field with the {axis}.")
         self._field(self.X_FIELD, self.tr("X or longitude field"), coordinates.format(axis=self.tr("x or longitude")))
         self._field(self.Y_FIELD, self.tr("Y or latitude field"), coordinates.format(axis=self.tr("y or latitude")))
@@ -267,15 +275,15 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
     def _fields_problem(
         self, parameters: dict[str, Any], incidents: QgsProcessingFeatureSource, context: QgsProcessingContext
     ) -> str:
-        for name in (self.CATEGORY_FIELD, self.START_FIELD, self.END_FIELD, self.REPORTED_FIELD, self.ID_FIELD):
+        times = (self.START_FIELD, self.END_FIELD, self.REPORTED_FIELD)
+        for name in (self.CATEGORY_FIELD, *times, self.ID_FIELD, self.RECORDED_DISTRICT_FIELD):
             field = self.parameterAsString(parameters, name, context)
             index = incidents.fields().lookupField(field)
             if field and index < 0:
                 return self.tr("Layer “{layer}” has no field “{field}”.").format(
                     layer=incidents.sourceName(), field=field
                 )
-            is_time = name in (self.START_FIELD, self.END_FIELD, self.REPORTED_FIELD)
-            if field and is_time and incidents.fields().at(index).type() not in _TIME_TYPES:
+            if field and name in times and incidents.fields().at(index).type() not in _TIME_TYPES:
                 return self.tr(
                     "Field “{field}” of layer “{layer}” holds {type}: choose a date field, or text that gives dates."
                 ).format(field=field, layer=incidents.sourceName(), type=incidents.fields().at(index).typeName())
@@ -360,6 +368,7 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
             ("end", self.END_FIELD, As.TIME),
             ("reported", self.REPORTED_FIELD, As.TIME),
             ("event_id", self.ID_FIELD, As.ID),
+            ("district", self.RECORDED_DISTRICT_FIELD, As.LABEL),
         )
         chosen = ((name, self.parameterAsString(parameters, key, context), kind) for name, key, kind in wanted)
         columns = {name: (field, kind) for name, field, kind in chosen if field}

@@ -109,7 +109,7 @@ def _by_kind(places: Table, layer: str) -> dict[str, Table]:
     kinds = (*places.labels["kind"], layer)
     if len(kinds) > _MOST_KINDS:
         raise InputError(
-            f"Indicator layer “{layer}” has {len(kinds) - 1} kinds of places, and at most {_MOST_KINDS - 1} are told apart.",
+            f"Indicator layer “{layer}” has {len(kinds) - 1} kinds of places; {_MOST_KINDS - 1} can be told apart.",
             "Choose a kind field with fewer values, clear it, or keep only the kinds that matter.",
         )
     code = places["kind"] % len(kinds)  # "no kind" is -1, the last

@@ -36,6 +36,7 @@ INPUTS = (
     ("END_FIELD", "check"),
     ("REPORTED_FIELD", "check"),
     ("ID_FIELD", "check"),
+    ("RECORDED_DISTRICT_FIELD", "check"),
     ("X_FIELD", "check"),
     ("Y_FIELD", "check"),
     ("COORDINATES_CRS", "check"),

@@ -45,6 +45,7 @@ class Chain:
             "END_FIELD": "end",
             "REPORTED_FIELD": "reported",
             "ID_FIELD": "event_id",
+            "RECORDED_DISTRICT_FIELD": "district",
             "TIME_ZONE": ZONE,
             **other,
         }

@@ -23,7 +23,7 @@ from patrol_missions.processing_algorithms.nightly_plan import MODEL
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "make_nightly_model.py"
 INPUTS = (
-    "INCIDENTS", "CATEGORY_FIELD", "START_FIELD", "END_FIELD", "REPORTED_FIELD", "ID_FIELD", "X_FIELD", "Y_FIELD",
+    "INCIDENTS", "CATEGORY_FIELD", "START_FIELD", "END_FIELD", "REPORTED_FIELD", "ID_FIELD", "RECORDED_DISTRICT_FIELD", "X_FIELD", "Y_FIELD",
     "COORDINATES_CRS", "TIME_ZONE", "TIMES_ARE", "CATEGORY_MAP", "GRID", "MODEL", "INDICATORS", "KIND_FIELD", "START",
     "SHIFT_COUNT", "WEIGHTS_PRESET", "MISSIONS_PER_DISTRICT", "HARM_KEPT", "DOSE_MINUTES", "SEED",
 )  # fmt: skip
@@ -129,7 +129,7 @@ def test_it_stops_on_data_not_fit_to_plan_with(
         crs=chain.layer("grid").crs().authid(), name="One call",
     )  # fmt: skip
     parameters = plan(chain, algorithm)
-    for name in ("END_FIELD", "REPORTED_FIELD", "ID_FIELD"):
+    for name in ("END_FIELD", "REPORTED_FIELD", "ID_FIELD", "RECORDED_DISTRICT_FIELD"):
         parameters.pop(name)
     report = tmp_path / "report.html"
     parameters |= {"INCIDENTS": layer, "CATEGORY_FIELD": "kind", "START_FIELD": "at"}

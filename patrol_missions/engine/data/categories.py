@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.data import category_rules as rules
 
-COLUMNS = ("raw", "category", "use", "reason")
 NO_TYPE = ""
 """Stands for the rows without any crime type."""
 
@@ -68,34 +64,6 @@ def map_all(raws: Iterable[str], saved: Iterable[Mapping[str, object]] = ()) -> 
         own = chosen.get(raw) or loose.get(alike(raw))
         result.append(suggest(raw) if own is None else replace(own, raw=raw))
     return result
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Rows of a saved mapping, for :func:`map_all`."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The category map {path.name} cannot be read ({error}).", "Save it as CSV in UTF-8."
-        ) from error
-    first_line = text.partition("\n")[0]
-    delimiter = ";" if first_line.count(";") > first_line.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = {name: name.strip().lower() for name in reader.fieldnames or () if name}
-    absent = [name for name in ("raw", "category", "use") if name not in names.values()]
-    if absent:
-        raise InputError(
-            f"The category map {path.name} has no column {', '.join(absent)}.", f"Its columns are {', '.join(COLUMNS)}."
-        )
-    return [{names[key]: value or "" for key, value in row.items() if key in names} for row in reader]
-
-
-def write_csv(path: Path, table: Iterable[Mapped]) -> None:
-    """Save a mapping so that it can be edited and used again."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows((row.raw, row.category, "yes" if row.use else "no", row.reason) for row in table)
 
 
 def _read_rows(saved: Iterable[Mapping[str, object]]) -> dict[str, Mapped]:
