@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from patrol_missions.core.errors import InputError

@@ -121,7 +121,7 @@ def test_results_load_styled_and_in_order(processing: Any, engine_python: Path) 
     try:
         _, fine = algorithm.run(parameters, context, Listener())
         assert fine
-        assert handleAlgorithmResults(algorithm, context, Listener(), False, parameters)
+        assert handleAlgorithmResults(algorithm, context, Listener(), parameters=parameters)
         layers = [node.layer() for node in project.layerTreeRoot().children()]
         order = [layer.customProperty("patrol_missions/sample") for layer in layers]
         assert order == ["EVENTS", "PLACES", "INCIDENTS", "DISTRICTS", "BOUNDARY", "EXCLUSIONS", "TRUTH", "AREAS"]
