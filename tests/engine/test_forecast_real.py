@@ -55,7 +55,7 @@ def trained(philadelphia: tuple[Table, Table], tmp_path_factory: pytest.TempPath
 
 def test_trees_beat_every_baseline_on_weeks_not_seen(trained: tuple[Path, JobResult]) -> None:
     scores = trained[1].tables["scores"]
-    answer = dict(trained[1].values)  # noqa: PD011 - of a job's result
+    answer = dict(trained[1].values)
     ships = {name: each["ships"] for name, each in answer["categories"].items()}
     assert list(ships.values()).count("LightGBM") >= 2, ships
     for category in ships:

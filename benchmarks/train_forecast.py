@@ -1,0 +1,210 @@
+"""Training and forecasting on a real city: time, memory and forecast quality, beside a peer on the same incidents.
+
+    python benchmarks/train_forecast.py                 ours on Philadelphia 2016-2019 (two runs, about a minute)
+    python benchmarks/train_forecast.py --peer          and PyPI's predspot 1.0.0 in an environment of its own (minutes)
+    python benchmarks/train_forecast.py --truth 3       and three sample cities, held against their truth
+
+Run it with the engine's Python; ``PATROL_STAGE`` or build/stage holds the staged plugin. The incidents are read from
+``../shared/data``, which is not part of the project; where that is absent, the script says so.
+
+What one run covers: ours trains six categories x three shifts a day x 250 m cells with a 26-week backtest of the model
+and six baselines, calibration and card, and forecasts 21 shifts per category. The peer fits one weekly series per cell of
+all six categories pooled, without shifts, categories, calibration or test, and forecasts one week.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+STAGE = Path(os.environ.get("PATROL_STAGE", ROOT / "build" / "stage"))
+DATA = ROOT.parent / "shared" / "data" / "philadelphia_2016_2020.csv.gz"
+PEER_HOME = ROOT / "build" / "venv-predspot"
+PEER_PACKAGES = ("predspot==1.0.0", "lightgbm")
+SIZE_M = 250.0
+CATEGORIES = {
+    "Thefts": "Theft",
+    "Theft from Vehicle": "Theft from vehicle",
+    "Motor Vehicle Theft": "Vehicle theft",
+    "Burglary Residential": "Residential burglary",
+    "Robbery No Firearm": "Robbery",
+    "Robbery Firearm": "Robbery",
+    "Aggravated Assault No Firearm": "Aggravated assault",
+    "Aggravated Assault Firearm": "Aggravated assault",
+}
+SHIFTS = [
+    {"name": "Day", "start": "07:00", "end": "15:00"},
+    {"name": "Evening", "start": "15:00", "end": "23:00"},
+    {"name": "Night", "start": "23:00", "end": "07:00"},
+]
+
+_PEER = """
+import sys
+import geopandas as gpd, lightgbm as lgb, pandas as pd
+from predspot import Dataset, PredictionPipeline
+from predspot.crime_mapping import QuadratCount, create_gridsquares
+from predspot.feature_engineering import AR, Diff
+from predspot.utilities import PandasFeatureUnion
+
+crimes = pd.read_csv(sys.argv[1], parse_dates=["t"])
+points = gpd.GeoSeries(gpd.points_from_xy(crimes.lon, crimes.lat), crs=4326)
+area = gpd.GeoDataFrame(geometry=[points.union_all().convex_hull], crs=4326)
+grid = create_gridsquares(area, resolution=0.25)
+pipeline = PredictionPipeline(
+    mapping=QuadratCount(tfreq="W", grid=grid),
+    fextraction=PandasFeatureUnion([("ar", AR(lags=12)), ("diff", Diff(lags=12))]),
+    estimator=lgb.LGBMRegressor(n_estimators=100, num_leaves=31, n_jobs=2, verbose=-1),
+)
+pipeline.fit(Dataset(crimes, area))
+print("cells", len(grid), "forecast", len(pipeline.predict()))
+"""
+
+
+def read(folder: Path) -> None:
+    """Write the incidents as a job's tables (``train``) and as the peer's table (``crimes.csv``)."""
+    import pandas as pd
+
+    from patrol_missions.core import grid
+    from patrol_missions.core.jobs import Job, write_job
+    from patrol_missions.core.tables import Table, encode_text
+    from patrol_missions.engine.data.zones import zone
+
+    raw = pd.read_csv(DATA, usecols=["event_id", "category", "datetime_start", "lon", "lat"]).drop_duplicates(
+        "event_id"
+    )
+    raw = raw[raw["category"].isin(CATEGORIES) & raw["lat"].between(39.86, 40.14) & raw["lon"].between(-75.29, -74.95)]
+    raw = raw[raw["datetime_start"].between("2016-01-01", "2020-01-01")]
+    local = pd.to_datetime(raw["datetime_start"])
+    peer = pd.DataFrame({"tag": "crime", "t": local, "lon": raw["lon"], "lat": raw["lat"]})
+    peer.to_csv(folder / "crimes.csv", index=False)
+    degree = 6_371_000 * np.pi / 180
+    x = (raw["lon"].to_numpy() + 80) * degree * np.cos(np.radians(40.0))
+    y = raw["lat"].to_numpy() * degree
+    codes, labels = encode_text(raw["category"].map(CATEGORIES))
+    start = zone("America/New_York").to_utc(local.to_numpy().astype("datetime64[s]"))
+    cells = np.unique(np.column_stack(grid.columns_rows(x, y, SIZE_M)), axis=0)
+    incidents = Table({"x": x, "y": y, "category": codes, "start": start}, {"category": labels})
+    inside = np.ones(len(cells))
+    places = Table({"col": cells[:, 0].copy(), "row": cells[:, 1].copy(), "share_inside": inside})
+    parameters: dict[str, Any] = {"cell_size_m": SIZE_M, "time_zone": "America/New_York", "shifts": SHIFTS, "seed": 1}
+    write_job(folder, Job("train_model", parameters, {"incidents": incidents, "cells": places}))
+    print(f"{len(incidents):,} incidents, {len(labels)} categories, {len(cells):,} cells of {SIZE_M:g} m, 4 years")
+
+
+def ours(name: str, folder: Path, threads: int) -> None:
+    """One job in this process; answers land beside the model."""
+    from patrol_missions.core.jobs import read_job
+    from patrol_missions.engine.context import JobContext
+    from patrol_missions.engine.jobs import find
+
+    job = read_job(folder)
+    parameters = {**job.parameters, "threads": threads}
+    if name == "forecast_risk":
+        parameters |= {"model": str(folder / "model.zip"), "shift_count": 21, "weights_preset": "rand"}
+    start = time.perf_counter()
+    result = find(name)(parameters, job.tables, JobContext(folder, lambda *_: None))
+    print(f"inside the job {time.perf_counter() - start:.1f} s", flush=True)
+    if name == "train_model":
+        (folder / "scores.json").write_text(json.dumps(dict(result.values)["categories"]), encoding="utf-8")
+
+
+def truth(cities: int) -> None:
+    """Sample cities: what the forecast loses against the truth, beside its best baseline."""
+    sys.path.insert(0, str(ROOT / "tests" / "engine"))
+    import forecast_truth
+
+    print("\n| seed | category | ships | loss | best baseline's | rank correlation [95 %] | slope [95 %] |")
+    print("|---|---|---|---:|---:|---|---|")
+    for seed in range(101, 101 + cities):
+        with tempfile.TemporaryDirectory() as folder:
+            made = forecast_truth.make(
+                Path(folder), seed=seed, cells=900, years=3, incidents=90_000, forecast_shifts=21
+            )
+            held, _ = forecast_truth.hold(made)
+        shipped = forecast_truth.SHIPPED
+        for each in held:
+            best = min(each.loss(code).sum() for code in each.expected if code != shipped)
+            rank = forecast_truth.resampled(each, shipped, forecast_truth.Held.rank)
+            slope = forecast_truth.resampled(each, shipped, forecast_truth.Held.slope)
+            print(
+                f"| {seed} | {each.category} | {each.ships} | {each.loss(shipped).sum():.4f} | {best:.4f} "
+                f"| {each.rank(shipped):.3f} [{rank[0]:.3f}, {rank[1]:.3f}] "
+                f"| {each.slope(shipped):.3f} [{slope[0]:.3f}, {slope[1]:.3f}] |"
+            )
+
+
+def peer_python() -> Path:
+    """Python of the peer's environment, made on first use."""
+    python = PEER_HOME / "bin" / "python"
+    if not python.is_file():
+        subprocess.run([sys.executable, "-m", "venv", str(PEER_HOME)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PEER_PACKAGES], check=True)
+    return python
+
+
+def compare(threads: int, with_peer: bool) -> None:
+    """Time and memory of both jobs and, if asked for, of the peer."""
+    from measure import Run, measure
+
+    if not DATA.is_file():
+        print(f"REAL DATA ABSENT: {DATA} does not exist, so nothing was measured.")
+        return
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        read(folder)
+        runs: dict[str, Run] = {}
+        for name in ("train_model", "forecast_risk"):
+            command = [sys.executable, str(Path(__file__).resolve()), "--job", name, text, "--threads", str(threads)]
+            runs[name] = measure(command)
+        if with_peer:
+            (folder / "peer.py").write_text(_PEER, encoding="utf-8")
+            runs["predspot"] = measure([str(peer_python()), str(folder / "peer.py"), str(folder / "crimes.csv")])
+        print(f"\n| run, {threads} threads | wall s | processor s | peak MB | |\n|---|---:|---:|---:|---|")
+        for name, run in runs.items():
+            note = run.output.strip().splitlines()[-1] if run.output.strip() else ""
+            failed = "" if run.exit_code == 0 else f"FAILED ({run.exit_code}) "
+            print(f"| {name} | {run.wall_s:.1f} | {run.cpu_s:.1f} | {run.peak_mb:,.0f} | {failed}{note} |")
+        if with_peer and runs["predspot"].exit_code == 0:
+            total = runs["train_model"].wall_s + runs["forecast_risk"].wall_s
+            ratio = runs["predspot"].wall_s / total
+            print(
+                f"\nOurs takes 1/{ratio:.1f} of the peer's time, for 18 series (category x shift) with backtest against 1."
+            )
+        if runs["train_model"].exit_code == 0:
+            print("\n| category | incidents | ships | deviance explained | why |\n|---|---:|---|---:|---|")
+            for category, each in json.loads((folder / "scores.json").read_text(encoding="utf-8")).items():
+                explained = f"{100 * each['deviance_explained']:.1f} %"
+                print(f"| {category} | {each['incidents']:,} | {each['ships']} | {explained} | {each['why']} |")
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--peer", action="store_true", help="also run predspot 1.0.0 (several minutes)")
+    parser.add_argument(
+        "--truth", type=int, default=0, metavar="N", help="also hold N sample cities against their truth"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--job", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    sys.path[:0] = [str(STAGE), str(Path(__file__).resolve().parent)]
+    if asked.job:
+        ours(asked.job[0], Path(asked.job[1]), asked.threads)
+        return
+    compare(asked.threads, asked.peer)
+    if asked.truth:
+        truth(asked.truth)
+
+
+if __name__ == "__main__":
+    main()
