@@ -8,8 +8,8 @@ Run it with the engine's Python; ``PATROL_STAGE`` or build/stage holds the stage
 ``../shared/data``, which is not part of the project; where that is absent, the script says so.
 
 What one run covers: ours trains six categories x three shifts a day x 250 m cells with a 26-week backtest of the model
-and six baselines, calibration and card, and forecasts 21 shifts per category. The peer fits one weekly series per cell of
-all six categories pooled, without shifts, categories, calibration or test, and forecasts one week.
+and six baselines, calibration and card, and forecasts 21 shifts per category. The peer fits one weekly series per cell
+of all six categories pooled, without shifts, categories, calibration or test, and forecasts one week.
 """
 
 from __future__ import annotations
