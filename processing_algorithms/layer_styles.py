@@ -178,6 +178,7 @@ def _mission_labels(layer: QgsVectorLayer) -> QgsRuleBasedLabeling:
     order = first_shift_only(layer, '"order"')
     shown = f"({order}) IS NOT NULL"
     middle = _label('to_string("order")')
+    _never_hide(middle)
     below = _label(
         "\"order\" || ' ' || coalesce(\"top_category\", '') || '\\n' || coalesce(\"window\", '')",
     )
@@ -211,6 +212,16 @@ def _label(expression: str) -> QgsPalLayerSettings:
     settings.centroidWhole = True
     settings.multilineAlign = QgsPalLayerSettings.MultiLineAlign.MultiCenter
     return settings
+
+
+def _never_hide(settings: QgsPalLayerSettings) -> None:
+    """Draw the label even where another is in the way: a mission without its number cannot be found in the list."""
+    if hasattr(settings, "placementSettings"):  # since QGIS 3.26
+        placement = settings.placementSettings()
+        placement.setOverlapHandling(Qgis.LabelOverlapHandling.AllowOverlapIfRequired)
+        settings.setPlacementSettings(placement)
+    else:
+        settings.displayAll = True
 
 
 def _cell_size(layer: QgsVectorLayer) -> float:
