@@ -1,0 +1,34 @@
+"""Every benchmark, one after the other: what ``make bench`` runs.
+
+Figures of one run are compared with each other only: each script times ours beside a peer or a baseline on the same
+machine in the same minutes. Scripts that need real city data say so where it is absent, and the others still run.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE, QGIS = (str(ROOT / "build" / name / "bin" / "python") for name in ("venv-engine", "venv-qgis"))
+BENCHMARKS = (
+    (QGIS, "layer_to_table.py", "A layer into arrays: columns at once beside feature by feature"),
+    (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
+    (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot, and against known truth"),
+    (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
+)
+
+
+def main() -> int:
+    """Run them all; the number of those that failed."""
+    failed = 0
+    for python, command, title in BENCHMARKS:
+        print(f"\n# {title}\n", flush=True)
+        script, *arguments = command.split()
+        failed += subprocess.run([python, str(ROOT / "benchmarks" / script), *arguments], check=False).returncode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
