@@ -15,7 +15,7 @@ ENGINE, QGIS = (str(ROOT / "build" / name / "bin" / "python") for name in ("venv
 BENCHMARKS = (
     (QGIS, "layer_to_table.py", "A layer into arrays: columns at once beside feature by feature"),
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
-    (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot, and against known truth"),
+    (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 
