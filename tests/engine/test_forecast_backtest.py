@@ -122,8 +122,8 @@ def results(
     tally = Tally.empty(weeks, 1)
     place = int(np.argmin(np.abs(CENTRES + 3.0)))
     tally.incidents[:, 0, place] = 40.0
-    tally.cells[:, 0, place] = 40.0 / np.exp(CENTRES[place]) * ratio
-    made = CategoryBacktest()
+    tally.cells[:, 0, place] = 40.0 / np.exp(CENTRES[place])
+    made = CategoryBacktest(raw_total=40.0 * weeks * ratio)
     weekly = 200 + rng.normal(0, 20, weeks)
     for code, level in (("B0", 100.0), ("B4", baseline), ("B5", baseline + 5), (MODEL, model)):
         deviance = weekly + level + rng.normal(0, noise, weeks)

@@ -43,9 +43,13 @@ class Judged:
 
 @dataclass(eq=False)
 class CategoryBacktest:
-    """All forecasts of one category, by code (``B0`` ... and :data:`MODEL`)."""
+    """All forecasts of one category, by code (``B0`` ... and :data:`MODEL`).
+
+    :param raw_total: what the trees expected in all weeks before they are given the total of level and rhythm
+    """
 
     methods: dict[str, Judged] = field(default_factory=dict)
+    raw_total: float = 0.0
 
     @property
     def observed(self) -> np.ndarray:
@@ -98,6 +102,7 @@ class Backtest:
         self.settings, self.trees, self.threads = settings, trees, threads
         self.categories = [CategoryBacktest() for _ in settings]
         self.constant = np.zeros((len(settings), weeks))
+        self.raw_totals = np.zeros(len(settings))
         for category, chosen in enumerate(settings):
             codes = [*chosen, MODEL] if trees[category] else list(chosen)
             for code in codes:
@@ -118,7 +123,9 @@ class Backtest:
                 self._judge(category, code, number, features, log, happened, log[:1])
             trees = self.trees[category]
             if trees is not None:
-                log = log_expected(trees, features, category, np.arange(len(cells)), self.threads)
+                raw = raw_log_expected(trees, features, category, np.arange(len(cells)), self.threads)
+                self.raw_totals[category] += float(np.exp(raw).sum())
+                log = rescaled(raw, features, category)
                 self._judge(category, MODEL, number, features, log, happened, log)
 
     def _judge(
@@ -144,7 +151,8 @@ class Backtest:
 
     def finish(self) -> list[CategoryBacktest]:
         """Fill in the deviances, with running calibration."""
-        for constant, category in zip(self.constant, self.categories):
+        for constant, raw_total, category in zip(self.constant, self.raw_totals, self.categories):
+            category.raw_total = float(raw_total)
             for judged in category.methods.values():
                 for week in range(len(judged.deviance)):
                     known = calibration.fit(judged.tally.first(week))
@@ -152,8 +160,24 @@ class Backtest:
         return self.categories
 
 
-def log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
+def log_expected(trees: Trees, features: Features, category: int, threads: int) -> np.ndarray:
     """Log of the model's expected incidents before calibration, float64, shape (instances, cells).
+
+    Trees say how incidents spread over cells; how many there are in all is left to level and rhythm, which follow the
+    last weeks, while trees would repeat what was usual in the years of training.
+    """
+    cells = np.arange(len(features.history.panel.cells))
+    return rescaled(raw_log_expected(trees, features, category, cells, threads), features, category)
+
+
+def rescaled(raw: np.ndarray, features: Features, category: int) -> np.ndarray:
+    """Log expectations of shape (instances, cells), moved so that each instance has the total of level and rhythm."""
+    totals = np.log(np.maximum(features.totals[category], 1e-12))
+    return np.asarray(raw + (totals - np.log(np.exp(raw).sum(axis=1)))[:, None])
+
+
+def raw_log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
+    """Log of baseline times trees, float64, shape (instances, cells).
 
     The trees are asked once for all instances that look alike to them, a bounded number of rows at a time.
     """

@@ -69,12 +69,12 @@ def choose(
     if MODEL not in judged.methods:
         return _ship(category, incidents, best, chosen, judged, f"{no_trees} The best baseline ships: {words}.")
     won = tuple(backtest.gains(judged, rng))
-    ratio, _ = calibration.unpenalised(judged.methods[MODEL].tally)
     observed = float(judged.observed.sum())
-    if not totals_agree(observed / max(ratio, 1e-9), observed):
+    if not totals_agree(judged.raw_total, observed):
+        times = judged.raw_total / max(observed, 1e-9)
         why = (
-            f"LightGBM was refused: over the backtest it expected {1 / max(ratio, 1e-9):.2f} times the incidents that "
-            f"happened. The best baseline ships: {words}."
+            f"LightGBM was refused: over the backtest it expected {times:.2f} times the incidents that happened. "
+            f"The best baseline ships: {words}."
         )
         return _ship(category, incidents, best, chosen, judged, why, won)
     closest = next(gain for gain in won if gain.baseline == best)

@@ -118,9 +118,10 @@ def _begin(
         return now, []
     start = plan.following(last, 1).start
     first = start[0] if len(start) else last
-    local = str(plan.zone.to_local(np.array([first]))[0])[:16].replace("T", " ")
+    ended, local = (str(each)[:16].replace("T", " ") for each in plan.zone.to_local(np.array([last, first])))
+    ended = ended[:10]
     text = (
-        f"No start was given and the history ends on {str(last)[:10]}, so the forecast begins with the next shift, "
+        f"No start was given and the history ends on {ended}, so the forecast begins with the next shift, "
         f"{local} local time."
     )
     return last, [text]

@@ -77,9 +77,8 @@ def forecast(
 
 def _expected(model: CategoryModel, features: Features, category: int, threads: int) -> np.ndarray:
     """Calibrated expected incidents of one category, float32, shape (instances, cells)."""
-    cells = np.arange(len(features.history.panel.cells))
     if model.trees is not None:
-        log = log_expected(model.trees, features, category, cells, threads)
+        log = log_expected(model.trees, features, category, threads)
     else:
         totals = np.log(np.maximum(features.totals[category], 1e-12))
         log = features.log_share(category)[None, :] + totals[:, None]

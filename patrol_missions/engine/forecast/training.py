@@ -15,7 +15,7 @@ import numpy as np
 from patrol_missions.engine.forecast import choice as choosing
 from patrol_missions.engine.forecast import features as featuring
 from patrol_missions.engine.forecast import hours, model, sampling, timeline, tuning
-from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, log_expected
+from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, raw_log_expected
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.choice import Choice
 from patrol_missions.engine.forecast.features import Features
@@ -243,7 +243,7 @@ class _Training:
                 trees = final[category]
                 if trees is None:
                     continue
-                log = log_expected(trees, features, category, cells, self.threads)
+                log = raw_log_expected(trees, features, category, cells, self.threads)
                 happened = float(labels[category].between(rows.start, rows.stop)[2].sum())
                 sums[category] = [expected + float(np.exp(log).sum()), observed + happened]
         return {category: _Ratio(*pair) for category, pair in sums.items()}
