@@ -137,7 +137,7 @@ def test_reasons_are_short_plain_and_true(trained: tuple[Path, JobResult, Said],
             count = 1 if found[1] == "one incident" else int(found[1].split()[0])
             assert count == here.sum()
             checked["cell"] += 1
-        if found := re.search(r"(\d+) incidents of \w+ within one cell", texts[row]):
+        if found := re.search(r"(\d+) incidents of \w+ in this cell or next", texts[row]):
             near = (np.abs(incidents["x"] // SIZE_M - table["col"][row]) <= 1) & (
                 np.abs(incidents["y"] // SIZE_M - table["row"][row]) <= 1
             )

@@ -56,9 +56,9 @@ class Baseline:
             "uniform": "same everywhere",
             "count": "all-time count per cell",
             "year": "count of the last 365 days per cell",
-            "decay": f"recency-weighted count per cell (half-life {self.half_life_days:g} days)",
-            "kernel": f"recency-weighted kernel density (half-life {self.half_life_days:g} days, "
-            f"width {self.width_cells:g} cells)",
+            "decay": f"recency-weighted count per cell, half-life {self.half_life_days:g} days",
+            "kernel": f"recency-weighted kernel density, half-life {self.half_life_days:g} days, "
+            f"width {self.width_cells:g} cells",
             "pooled": "all categories together, smoothed, with the category's few incidents on top",
         }[self.kind]
 

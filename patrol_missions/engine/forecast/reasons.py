@@ -80,7 +80,6 @@ class _Facts:
         self.category = category
         self.label = label[:1].lower() + label[1:] if label[1:2].islower() else label
         self.cells = self.history.panel.cells
-        self.size = f"{self.cells.size_m:g} m"
 
     def sentences(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
         """Sentences for rows of instance and cell, the most telling first."""
@@ -97,9 +96,7 @@ class _Facts:
         return _Sentence(
             holds[cell],
             around[cell],
-            lambda n: (
-                f"{n} incidents of {self.label} within one cell ({self.size}) in the last 28 days, more than usual"
-            ),
+            lambda n: f"{n} incidents of {self.label} in this cell or next to it in the last 28 days, more than usual",
         )
 
     def _standing(self, cell: np.ndarray) -> _Sentence:
