@@ -28,15 +28,10 @@ PLANNED = "2020-01-01T00:00:00-05:00"
 
 def steps(folder: Path) -> dict[str, dict[str, Any]]:
     """Parameters of every step, in order, by algorithm."""
-    package = folder / "philadelphia.gpkg"
-    context = DATA / "context_philadelphia.gpkg"
-    districts = f"{context}|layername=police_districts"
-
-    def table(name: str) -> str:
-        return f"ogr:dbname='{package}' table=\"{name}\" (geom)"
+    districts = f"{DATA / 'context_philadelphia.gpkg'}|layername=police_districts"
 
     def layer(name: str) -> str:
-        return f"{package}|layername={name}"
+        return str(folder / f"{name}.gpkg")
 
     return {
         "buildgrid": {
@@ -44,7 +39,7 @@ def steps(folder: Path) -> dict[str, dict[str, Any]]:
             "CRS": "EPSG:32618",
             "DISTRICTS": districts,
             "DISTRICT_FIELD": "dist_numc",
-            "OUTPUT": table("grid"),
+            "OUTPUT": layer("grid"),
         },
         "checkincidents": {
             "INCIDENTS": str(folder / "philadelphia.csv"),
@@ -57,8 +52,8 @@ def steps(folder: Path) -> dict[str, dict[str, Any]]:
             "RECORDED_DISTRICT_FIELD": "district",
             "GRID": layer("grid"),
             "TIME_ZONE": "America/New_York",
-            "OUTPUT": table("incidents"),
-            "FINDINGS": table("findings"),
+            "OUTPUT": layer("incidents"),
+            "FINDINGS": layer("findings"),
             "REPORT": str(folder / "check.html"),
             "MAP_OUTPUT": str(folder / "categories.csv"),
         },
@@ -71,7 +66,7 @@ def steps(folder: Path) -> dict[str, dict[str, Any]]:
             "SEED": 1,
             "MODEL": str(folder / "model.zip"),
             "CARD": str(folder / "card.html"),
-            "SCORES": table("scores"),
+            "SCORES": layer("scores"),
         },
         "forecastrisk": {
             "MODEL": str(folder / "model.zip"),
@@ -79,13 +74,13 @@ def steps(folder: Path) -> dict[str, dict[str, Any]]:
             "INCIDENTS": layer("incidents"),
             "START": PLANNED,
             "SHIFT_COUNT": 21,
-            "OUTPUT": table("forecast"),
+            "OUTPUT": layer("forecast"),
         },
         "allocatemissions": {
             "FORECAST": layer("forecast"),
             "SEED": 1,
-            "OUTPUT": table("missions"),
-            "SUMMARY": table("summary"),
+            "OUTPUT": layer("missions"),
+            "SUMMARY": layer("summary"),
         },
     }
 

@@ -158,7 +158,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             QgsProcessingParameterNumber(self.HARM_KEPT, self.tr("Harm kept (%)"), real, 90.0, False, 1.0, 100.0),
             self.tr(
                 "Harm covered on average, as a share of what the highest cells would cover. Lower reaches more places "
-                "and is harder to predict; 100 always takes the highest cells."
+                "and is harder to predict; 100 takes the highest cells as far as the 95 % ceiling on any one cell "
+                "allows."
             ),
             decimals=1,
         )

@@ -46,6 +46,7 @@ class LayerContent:
     :param geometry_type: a table without geometry unless given
     :param crs: of the shapes
     :param shapes: well-known binary per row
+    :param indexed: whether the file gets a spatial index; layers drawn whole do without
     """
 
     table: Table
@@ -53,6 +54,7 @@ class LayerContent:
     geometry_type: QgsWkbTypes.Type = QgsWkbTypes.Type.NoGeometry
     crs: QgsCoordinateReferenceSystem = field(default_factory=QgsCoordinateReferenceSystem)
     shapes: Sequence[bytes | None] | None = None
+    indexed: bool = True
 
 
 def in_order(table: Table, first: Sequence[str]) -> list[str]:
@@ -304,17 +306,8 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         :param span: part of the progress bar that the job takes
         """
         wanted = {name: Path(path) for name, path in (files or {}).items() if path}
-        partial = {name: path.with_name(f".{path.name}.part") for name, path in wanted.items()}
-        try:
-            result = worker_process.run_job(
-                environment.EngineEnvironment().python(), job, PartialFeedback(feedback, *span), partial
-            )
-            for name, path in wanted.items():
-                partial[name].replace(path)
-        finally:
-            for path in partial.values():
-                path.unlink(missing_ok=True)
-        return result
+        python = environment.EngineEnvironment().python()
+        return worker_process.run_job(python, job, PartialFeedback(feedback, *span), wanted)
 
     def write_layer(
         self,
@@ -329,7 +322,10 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         The destination is empty for an optional output that was not asked for.
         """
         fields = fields_of(content.table, content.columns)
-        sink, destination = self.parameterAsSink(parameters, name, context, fields, content.geometry_type, content.crs)
+        options = [] if content.indexed else ["SPATIAL_INDEX=NO"]
+        sink, destination = self.parameterAsSink(
+            parameters, name, context, fields, content.geometry_type, content.crs, layerOptions=options
+        )
         if sink is None:
             if self.parameterDefinition(name).flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
                 return ""
