@@ -8,11 +8,11 @@ from qgis.core import NULL, QgsVectorLayer
 from qgis.gui import QgsCollapsibleGroupBoxBasic
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
-from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui.category_table import CategoryTable
-from patrol_missions.gui.forms import Banner, Note, button, explain, heading, quiet, theme_icon, wrapped
+from patrol_missions.gui.forms import Banner, Note, button, explain, heading, quiet, side_by_side, theme_icon, wrapped
 from patrol_missions.gui.project_state import ProjectState
 
 _ICONS = {"ok": "mIconSuccess", "info": "mIconInfo", "caution": "mIconWarning", "warning": "mIconWarning",
@@ -63,10 +63,10 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
         column = QVBoxLayout(self)
         column.addWidget(self.verdict)
         column.addWidget(self.findings)
-        column.addLayout(_row(self.report_button))
+        column.addLayout(side_by_side(self.report_button))
         column.addWidget(heading(tr("Categories")))
         column.addWidget(self.categories)
-        column.addLayout(_row(self.save_button, self.load_button))
+        column.addLayout(side_by_side(self.save_button, self.load_button))
         column.addWidget(self._changed)
         self.setVisible(False)
 
@@ -136,14 +136,6 @@ class CheckBox(QgsCollapsibleGroupBoxBasic):
 
 def _text(value: object) -> str:
     return "" if value is None or value == NULL else str(value)
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
 
 
 def tr(text: str) -> str:

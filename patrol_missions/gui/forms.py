@@ -185,6 +185,15 @@ def tool_button(icon: QIcon, text: str, help_text: str) -> QToolButton:
     return made
 
 
+def side_by_side(*widgets: QWidget) -> QHBoxLayout:
+    """Widgets in a row, from the left."""
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row
+
+
 def compact(table: QTableWidget) -> None:
     """Rows no higher than their text needs."""
     table.verticalHeader().setVisible(False)

@@ -8,12 +8,12 @@ from qgis.core import QgsProject
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsFileWidget, QgsFilterLineEdit
 from qgis.PyQt.QtCore import QCoreApplication, QTimer, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
-from qgis.PyQt.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QVBoxLayout, QWidget
 
 from patrol_missions.gui.data_check import CheckBox
 from patrol_missions.gui.data_incidents import IncidentsBox
 from patrol_missions.gui.data_place import PlaceBox
-from patrol_missions.gui.forms import Banner, Page, add_row, button, default, form, theme_icon
+from patrol_missions.gui.forms import Banner, Page, add_row, button, default, form, side_by_side, theme_icon
 from patrol_missions.gui.project_state import DataForm, ProjectState
 from patrol_missions.gui.recipes import default_package
 from patrol_missions.gui.shifts_table import ShiftsTable
@@ -63,11 +63,11 @@ class DataPage(Page):
 
         for part in (self.incidents, self.place, shifts_box, self._results_box()):
             self.column.addWidget(part)
-        self.column.addLayout(_row(self.check_button))
+        self.column.addLayout(side_by_side(self.check_button))
         self.column.addWidget(self.found)
         self.column.addWidget(self.status)
-        self.column.addLayout(_row(self.train_button, self.card_button))
-        self.column.addLayout(_row(self.plan_button))
+        self.column.addLayout(side_by_side(self.train_button, self.card_button))
+        self.column.addLayout(side_by_side(self.plan_button))
         self.column.addStretch(1)
 
         self.incidents.unreadable.connect(self.trouble)
@@ -187,14 +187,6 @@ class DataPage(Page):
 def _later(state: ProjectState, one: str, other: str) -> bool:
     first, second = state.at(one), state.at(other)
     return first is not None and second is not None and first > second
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    row.addStretch(1)
-    return row
 
 
 def tr(text: str) -> str:
