@@ -165,7 +165,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
         job = Job(
             "forecast_risk",
             {
-                "model": self.parameterAsFile(parameters, self.MODEL, context),
+                "model": str(Path(self.parameterAsFile(parameters, self.MODEL, context)).absolute()),
                 "cell_size_m": read.cell_size_m,
                 "shift_count": self.parameterAsInt(parameters, self.SHIFT_COUNT, context),
                 "start": shared.iso_utc(self.parameterAsDateTime(parameters, self.START, context)),

@@ -61,7 +61,7 @@ class EngineEnvironment:
     def chosen(self) -> Path | None:
         """The Python that the environment variable or the setting names, if either does."""
         named = os.environ.get(VARIABLE) or QgsSettings().value(SETTING, "", type=str)
-        return Path(named) if named else None
+        return Path(named).absolute() if named else None  # the worker starts in a folder of its own
 
     def problem(self) -> str:
         """What keeps the engine from running, with its remedy; empty when nothing does. Starts no process."""
@@ -104,7 +104,7 @@ class EngineEnvironment:
     def use(self, python: Path, feedback: Feedback | None = None) -> dict[str, Any]:
         """Take an existing Python, once it has proved fit, and remember it."""
         answer = self.check(feedback, python)
-        QgsSettings().setValue(SETTING, str(python))
+        QgsSettings().setValue(SETTING, str(python.absolute()))
         return answer
 
     def use_private(self) -> None:

@@ -27,6 +27,7 @@ _BOOTSTRAP = (
     "from patrol_missions.engine.worker import main; main(sys.argv[2:])"
 )
 _HELLO_WITHIN_S = 60.0
+_LAST_WORDS_S = 1.0  # for what libraries still print when the job is done
 _MOST_STRAY_LINES = 500
 _SET_UP = "Run Set up engine to make a new environment or to choose another Python."
 _LESS_MEMORY = "Close other programs, use larger cells or fewer years of history, or use a computer with more memory."
@@ -75,22 +76,29 @@ class _Conversation:
         self._step = ""
 
     def hold(self) -> None:
-        """Listen until the worker says that it is done; raise what it says, or how it died."""
+        """Listen until the worker has said how it ended and fallen silent; raise what it says, or how it died."""
         late = time.monotonic() + _HELLO_WITHIN_S
+        end: messages.Message | None = None
         for stream, line in self._child.lines(self._feedback):
             message = messages.decode(line) if stream == "stdout" else None
             if message is not None:
-                if self._take(message):
-                    self._child.wait()
-                    return
+                self._take(message)
             elif line.strip():
                 self._stray(line)
-            if not self._greeted and time.monotonic() > late:
+            if end is None and isinstance(message, (messages.Result, messages.Error)):
+                end, late = message, time.monotonic() + _LAST_WORDS_S
+            if time.monotonic() > late and end is not None:
+                break
+            if time.monotonic() > late and not self._greeted:
                 raise EngineError(f"The Python at {self._python} did not start the engine within a minute.", _SET_UP)
-        raise self._death(self._child.wait())
+        code = self._child.wait()
+        if end is None:
+            raise self._death(code)
+        if isinstance(end, messages.Error):
+            raise from_kind(end.kind, end.message, end.hint)
 
-    def _take(self, message: messages.Message) -> bool:
-        """Pass one message on; whether it was the last."""
+    def _take(self, message: messages.Message) -> None:
+        """Pass one message on."""
         feedback = self._feedback
         if isinstance(message, messages.Hello):
             self._greet(message)
@@ -105,11 +113,8 @@ class _Conversation:
             feedback.pushWarning(message.text)
         elif isinstance(message, messages.Log):
             feedback.pushInfo(message.text)
-        elif isinstance(message, messages.Error):
-            if message.traceback:
-                feedback.pushDebugInfo(message.traceback)
-            raise from_kind(message.kind, message.message, message.hint)
-        return isinstance(message, messages.Result)
+        elif isinstance(message, messages.Error) and message.traceback:
+            feedback.pushDebugInfo(message.traceback)
 
     def _greet(self, hello: messages.Hello) -> None:
         ours = (patrol_missions.__version__, messages.SCHEMA)

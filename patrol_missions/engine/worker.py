@@ -91,7 +91,7 @@ def _run(folder: Path, send: _Sender) -> messages.Message:
     try:
         _do(folder, send)
     except PatrolError as error:
-        return _error(error.kind, error.message, error.hint)
+        return messages.Error(error.kind, error.message, error.hint)  # the user's to mend, so nothing to trace
     except ImportError as error:
         return _import_error(error)
     except MemoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,17 @@ def test_forecast_has_every_cell_in_every_shift(chain: Chain) -> None:
     starts = column(forecast, "start")
     assert len(set(map(str, starts))) == 4
     assert set(column(forecast, "shift")) == {"Day", "Night “late”"}
+
+
+def test_relative_paths_are_those_of_the_shell(
+    chain: Chain, processing: Any, engine_python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(chain.folder)
+    monkeypatch.setenv("PATROL_ENGINE_PYTHON", os.path.relpath(engine_python))
+    answer = processing.run(
+        "patrolmissions:forecastrisk", chain.history(MODEL="model.zip", SHIFT_COUNT=1, OUTPUT="memory:")
+    )
+    assert answer["OUTPUT"].featureCount() == chain.layer("grid").featureCount()
 
 
 def test_forecast_numbers(chain: Chain) -> None:
