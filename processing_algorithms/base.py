@@ -338,12 +338,8 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         """Have ``apply`` called with an output's layer when it is loaded; call in :meth:`prepare` (main thread)."""
         self._stylers[name] = LayerStyler(apply)
 
-    def load_styled(self, destination: str, name: str, context: QgsProcessingContext, title: str = "") -> None:
-        """Tie the style set by :meth:`styled` to the layer written at ``destination``, and name the layer."""
-        if not context.willLoadLayerOnCompletion(destination):
-            return
-        details = context.layerToLoadOnCompletionDetails(destination)
-        if title:
-            details.name = title
-        if name in self._stylers:
+    def load_styled(self, destination: str, name: str, context: QgsProcessingContext) -> None:
+        """Tie the style set by :meth:`styled` to the layer written at ``destination``."""
+        if name in self._stylers and context.willLoadLayerOnCompletion(destination):
+            details = context.layerToLoadOnCompletionDetails(destination)
             details.setPostProcessor(keep_alive(self._stylers[name]))

@@ -16,7 +16,6 @@ from qgis.core import (
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFile,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
 )
 
@@ -127,13 +126,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
             self.tr("Incidents made by Check incidents, up to now: the latest ones matter most."),
         )
         self.add(
-            QgsProcessingParameterMultipleLayers(
-                self.INDICATORS,
-                self.tr("Indicator layers"),
-                QgsProcessing.SourceType.TypeVectorAnyGeometry,
-                None,
-                True,
-            ),
+            shared.indicators(self.INDICATORS),
             self.tr("The layers that the model was trained with."),
         )
         self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())

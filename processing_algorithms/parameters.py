@@ -6,7 +6,13 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgis.core import QgsProcessingParameterEnum, QgsProcessingParameterMatrix, QgsProcessingParameterString
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterMatrix,
+    QgsProcessingParameterMultipleLayers,
+    QgsProcessingParameterString,
+)
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone
 
 from patrol_missions.core.errors import InputError
@@ -60,6 +66,12 @@ def weights_help() -> str:
         "such incidents that visible patrol can deter (0 to 1). A blank number is taken from the preset. In "
         "qgis_process give rows as JSON, or values separated by commas."
     )
+
+
+def indicators(name: str) -> QgsProcessingParameterMultipleLayers:
+    """The parameter for indicator layers."""
+    any_shape = QgsProcessing.SourceType.TypeVectorAnyGeometry
+    return QgsProcessingParameterMultipleLayers(name, tr("Indicator layers"), any_shape, None, True)
 
 
 def kind_field(name: str) -> QgsProcessingParameterString:

@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMatrix,
-    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
 )
 
@@ -124,13 +123,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.tr("The place's time zone by its IANA name, such as America/New_York; the shifts' times are in it."),
         )
         self.add(
-            QgsProcessingParameterMultipleLayers(
-                self.INDICATORS,
-                self.tr("Indicator layers"),
-                QgsProcessing.SourceType.TypeVectorAnyGeometry,
-                None,
-                True,
-            ),
+            shared.indicators(self.INDICATORS),
             self.tr(
                 "Places that shift risk: bars, schools, transit stops. Being near a line or in an area counts like "
                 "being near a point. Forecast risk needs the same layers again."
