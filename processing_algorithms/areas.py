@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from qgis.core import (
-    QgsAbstractFeatureSource,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsFeature,
-    QgsFeatureRequest,
     QgsGeometry,
-    QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import NULL, QCoreApplication
 
+from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.errors import Canceled
 
 
@@ -69,15 +67,15 @@ class AreaReader:
         self._transforms = transforms
         self._feedback = feedback
 
-    def area(self, layer_name: str, layer: QgsAbstractFeatureSource) -> QgsGeometry:
+    def area(self, layer: LayerSource) -> QgsGeometry:
         """The area that a layer covers, null when it has none."""
-        return dissolve(geometry for _feature, geometry in self._polygons(layer_name, layer))
+        return dissolve(geometry for _feature, geometry in self._polygons(layer))
 
-    def areas_by(self, layer_name: str, layer: QgsProcessingFeatureSource, field: str) -> dict[str, QgsGeometry]:
+    def areas_by(self, layer: LayerSource, field: str) -> dict[str, QgsGeometry]:
         """The area per name in a field, in order of appearance."""
         groups: dict[str, list[QgsGeometry]] = {}
         unnamed = 0
-        for feature, geometry in self._polygons(layer_name, layer):
+        for feature, geometry in self._polygons(layer):
             name = name_of(feature[field])
             if name is None:
                 unnamed += 1
@@ -86,20 +84,14 @@ class AreaReader:
         if unnamed:
             self._feedback.pushWarning(
                 tr("Polygons of layer “{layer}” left out for want of a name in field “{field}”: {count}.").format(
-                    count=unnamed, layer=layer_name, field=field
+                    count=unnamed, layer=layer.name, field=field
                 )
             )
         return {name: dissolve(geometries) for name, geometries in groups.items()}
 
-    def _polygons(self, layer_name: str, layer: QgsAbstractFeatureSource) -> Iterator[tuple[QgsFeature, QgsGeometry]]:
-        request = QgsFeatureRequest().setDestinationCrs(self._crs, self._transforms)
-        if isinstance(layer, QgsProcessingFeatureSource):
-            # Invalid polygons are mended here; QGIS would stop at the first.
-            features = layer.getFeatures(request, QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks)
-        else:
-            features = layer.getFeatures(request)
+    def _polygons(self, layer: LayerSource) -> Iterator[tuple[QgsFeature, QgsGeometry]]:
         mended = useless = 0
-        for feature in features:
+        for feature in layer.whole_features(self._crs, self._transforms):
             if self._feedback.isCanceled():
                 raise Canceled
             geometry = feature.geometry()
@@ -111,7 +103,7 @@ class AreaReader:
                 useless += 1
             else:
                 yield feature, geometry
-        self._say(mended, useless, layer_name)
+        self._say(mended, useless, layer.name)
 
     def _say(self, mended: int, useless: int, layer_name: str) -> None:
         if mended:

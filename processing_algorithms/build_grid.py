@@ -18,7 +18,6 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingException,
-    QgsProcessingFeatureSource,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterCrs,
@@ -30,11 +29,11 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsUnitTypes,
     QgsVectorLayer,
-    QgsVectorLayerFeatureSource,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QVariant
 
+from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.errors import Canceled, InputError
 from patrol_missions.core.grid import cell_id
 from patrol_missions.processing_algorithms import checks
@@ -206,9 +205,14 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         """Take snapshots of layers that other threads may read."""
+        self._boundary = LayerSource.from_parameter(self, parameters, self.BOUNDARY, context)
+        self._districts = (
+            LayerSource.from_parameter(self, parameters, self.DISTRICTS, context)
+            if parameters.get(self.DISTRICTS)
+            else None
+        )
         self._exclusions = [
-            (layer.name(), QgsVectorLayerFeatureSource(layer))
-            for layer in self.parameterAsLayerList(parameters, self.EXCLUSIONS, context)
+            LayerSource.from_layer(layer) for layer in self.parameterAsLayerList(parameters, self.EXCLUSIONS, context)
         ]
         self.styled(self.OUTPUT, style_grid)
 
@@ -216,20 +220,20 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Measure the shares and write the cells."""
-        boundary = self.source(parameters, self.BOUNDARY, context)
+        boundary = self._boundary
         size_m = self.parameterAsDouble(parameters, self.SIZE, context)
         chosen = self.parameterAsCrs(parameters, self.CRS, context)
-        crs = chosen if chosen.isValid() else boundary.sourceCrs()
+        crs = chosen if chosen.isValid() else boundary.crs
         reader = AreaReader(crs, context.transformContext(), feedback)
 
         feedback.setProgressText(self.tr("Reading the boundary"))
-        area = reader.area(boundary.sourceName(), boundary)
+        area = reader.area(boundary)
         if area.isNull():
             raise InputError(
-                self.tr("Layer “{layer}” has no usable polygon.").format(layer=boundary.sourceName()),
+                self.tr("Layer “{layer}” has no usable polygon.").format(layer=boundary.name),
                 self.tr("Choose a polygon layer that covers the jurisdiction."),
             )
-        excluded = dissolve(reader.area(name, layer) for name, layer in self._exclusions)
+        excluded = dissolve(reader.area(layer) for layer in self._exclusions)
         inside = area if excluded.isNull() else polygons_only(area.difference(excluded))
         window = self._window(area, size_m)
         _warn_of_distortion(crs, area, context, feedback)
@@ -239,9 +243,9 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         shares = np.zeros((window.rows, window.columns))
         if not inside.isNull():
             shares = cell_shares(inside, window, size_m, feedback.isCanceled)
-        kept = self._keep(shares, self.parameterAsDouble(parameters, self.MIN_SHARE, context), boundary, feedback)
+        kept = self._keep(shares, self.parameterAsDouble(parameters, self.MIN_SHARE, context), feedback)
         feedback.setProgress(30)
-        names = self._districts(parameters, context, reader, window, size_m, kept, feedback)
+        names = self._district_names(parameters, context, reader, window, size_m, kept, feedback)
         feedback.setProgress(50)
 
         feedback.setProgressText(self.tr("Writing the cells"))
@@ -278,7 +282,6 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         self,
         shares: np.ndarray,
         least: float,
-        boundary: QgsProcessingFeatureSource,
         feedback: QgsProcessingFeedback,
     ) -> np.ndarray:
         """Mask of the cells that are kept; says how much of the area is left out."""
@@ -286,7 +289,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         if not kept.any():
             raise InputError(
                 self.tr("No cell has {share} or more of its area inside layer “{layer}”.").format(
-                    share=f"{least:.0%}", layer=boundary.sourceName()
+                    share=f"{least:.0%}", layer=self._boundary.name
                 ),
                 self.tr("Use smaller cells or a smaller minimum share, and see that exclusions do not cover it all."),
             )
@@ -300,7 +303,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
             )
         return kept
 
-    def _districts(
+    def _district_names(
         self,
         parameters: dict[str, Any],
         context: QgsProcessingContext,
@@ -311,12 +314,11 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         feedback: QgsProcessingFeedback,
     ) -> np.ndarray:
         """Name of each cell's district (object array, None where there is none)."""
-        if not parameters.get(self.DISTRICTS):
+        if self._districts is None:
             return np.full(kept.shape, ONE_DISTRICT, dtype=object)
-        layer = self.source(parameters, self.DISTRICTS, context)
         field = self.parameterAsString(parameters, self.DISTRICT_FIELD, context)
         feedback.setProgressText(self.tr("Finding each cell's district"))
-        areas = reader.areas_by(layer.sourceName(), layer, field)
+        areas = reader.areas_by(self._districts, field)
         names = np.full(kept.shape, None, dtype=object)
         best = np.zeros(kept.shape)
         for name, area in areas.items():
@@ -332,7 +334,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         if lost:
             feedback.pushWarning(
                 self.tr("Cells that lie in no district of layer “{layer}”, and keep an empty one: {cells}.").format(
-                    cells=lost, layer=layer.sourceName()
+                    cells=lost, layer=self._districts.name
                 )
             )
         return names

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
     QgsFeature,
     QgsFeatureRequest,
     QgsFields,
@@ -30,6 +31,9 @@ from patrol_missions.core.errors import InputError
 class LayerSource:
     """What is needed of a layer to read it later, off the main thread; make it in ``prepareAlgorithm``.
 
+    It is a snapshot: the layer may be edited or removed, and another project opened, before it is read.
+
+    ``part`` asks for the rows that the user wants: all, or those of a filter and a limit.
     ``columnar`` is set where the layer's file may be read column by column instead of feature by feature.
     """
 
@@ -39,6 +43,7 @@ class LayerSource:
     wkb_type: QgsWkbTypes.Type
     count: int
     features_of: QgsProcessingFeatureSource | QgsVectorLayerFeatureSource
+    part: QgsFeatureRequest = field(default_factory=QgsFeatureRequest)
     columnar: ColumnarFile | None = None
 
     @classmethod
@@ -49,18 +54,34 @@ class LayerSource:
         source = algorithm.parameterAsSource(parameters, name, context)
         if source is None:
             raise InputError(algorithm.invalidSourceError(parameters, name))
-        whole = _whole_layer(parameters.get(name), context)
-        layer = algorithm.parameterAsVectorLayer({name: whole}, name, context) if whole is not None else None
-        columnar = columnar_file(layer) if layer is not None else None
-        count = int(source.featureCount())
-        return cls(source.sourceName(), source.fields(), source.sourceCrs(), source.wkbType(), count, source, columnar)
+        value = parameters.get(name)
+        # QGIS's own source of a selection is a snapshot; that of a layer is the layer itself, and dies with it.
+        selected = isinstance(value, QgsProcessingFeatureSourceDefinition) and value.selectedFeaturesOnly
+        layer = None if selected else _layer(algorithm, value, name, context)
+        part = None if selected else _part(value, context)
+        return cls(
+            source.sourceName(),
+            source.fields(),
+            source.sourceCrs(),
+            source.wkbType(),
+            int(source.featureCount()),
+            QgsVectorLayerFeatureSource(layer) if layer is not None else source,
+            part or QgsFeatureRequest(),
+            columnar_file(layer) if layer is not None and part is None else None,
+        )
 
     @classmethod
     def from_layer(cls, layer: QgsVectorLayer) -> LayerSource:
         """A whole layer, such as one of several chosen in a parameter."""
-        features = QgsVectorLayerFeatureSource(layer)
-        count = int(layer.featureCount())
-        return cls(layer.name(), layer.fields(), layer.crs(), layer.wkbType(), count, features, columnar_file(layer))
+        return cls(
+            layer.name(),
+            layer.fields(),
+            layer.crs(),
+            layer.wkbType(),
+            int(layer.featureCount()),
+            QgsVectorLayerFeatureSource(layer),
+            columnar=columnar_file(layer),
+        )
 
     @property
     def is_spatial(self) -> bool:
@@ -82,10 +103,20 @@ class LayerSource:
 
     def features(self, names: Sequence[str], geometry: bool) -> Iterator[QgsFeature]:
         """The features with no more than the named fields."""
-        request = QgsFeatureRequest().setSubsetOfAttributes(list(names), self.fields)
+        request = QgsFeatureRequest(self.part).setSubsetOfAttributes(list(names), self.fields)
         if not geometry:
             request.setFlags(QgsFeatureRequest.Flag.NoGeometry)
+        yield from self._read(request)
+
+    def whole_features(
+        self, crs: QgsCoordinateReferenceSystem, transforms: QgsCoordinateTransformContext
+    ) -> Iterator[QgsFeature]:
+        """The features with all their fields, their shapes in a CRS."""
+        yield from self._read(QgsFeatureRequest(self.part).setDestinationCrs(crs, transforms))
+
+    def _read(self, request: QgsFeatureRequest) -> Iterator[QgsFeature]:
         if isinstance(self.features_of, QgsProcessingFeatureSource):
+            # invalid shapes are for the reader to judge; QGIS would stop at the first
             skip = QgsProcessingFeatureSource.Flag.FlagSkipGeometryValidityChecks
             yield from self.features_of.getFeatures(request, skip)
         else:
@@ -118,13 +149,26 @@ class LayerSource:
         yield batch()
 
 
-def _whole_layer(value: object, context: QgsProcessingContext) -> object | None:
-    """The layer that a parameter's value names; None when it stands for only some of the layer's features."""
+def _layer(
+    algorithm: QgsProcessingAlgorithm, value: object, name: str, context: QgsProcessingContext
+) -> QgsVectorLayer | None:
+    """The layer that a parameter's value names."""
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        value, _fine = value.source.valueAsString(context.expressionContext())
+    return algorithm.parameterAsVectorLayer({name: value}, name, context)
+
+
+def _part(value: object, context: QgsProcessingContext) -> QgsFeatureRequest | None:
+    """The filter and the limit that a parameter's value sets on its layer; None when it wants the whole layer."""
     if not isinstance(value, QgsProcessingFeatureSourceDefinition):
-        return value
-    limited = value.featureLimit >= 0
-    filtered = bool(getattr(value, "filterExpression", ""))  # newer than QGIS 3.22
-    if value.selectedFeaturesOnly or limited or filtered:
         return None
-    text, _fine = value.source.valueAsString(context.expressionContext())
-    return text
+    expression = getattr(value, "filterExpression", "")  # newer than QGIS 3.22
+    if value.featureLimit < 0 and not expression:
+        return None
+    part = QgsFeatureRequest()
+    if value.featureLimit >= 0:
+        part.setLimit(value.featureLimit)
+    if expression:
+        part.setFilterExpression(expression)
+        part.setExpressionContext(context.expressionContext())
+    return part

@@ -262,6 +262,32 @@ def test_selected_features_only(build: Any, context: QgsProcessingContext) -> No
         QgsProject.instance().removeMapLayer(town.id())
 
 
+def test_layers_may_be_removed_while_it_works(context: QgsProcessingContext, feedback: Listener) -> None:
+    """As when another project is opened: the work goes on in another thread until it hears of it."""
+    from qgis.core import QgsApplication, QgsProject
+
+    town = box(X, Y, X + 500, Y + 500)
+    layers = [
+        polygons(town),
+        memory_layer("Polygon", [(town, ["1"])], "name:string"),
+        polygons(box(X, Y, X + 250, Y + 250)),
+    ]
+    ids = [QgsProject.instance().addMapLayer(layer, False).id() for layer in layers]
+    parameters = {
+        "BOUNDARY": ids[0],
+        "DISTRICTS": ids[1],
+        "DISTRICT_FIELD": "name",
+        "EXCLUSIONS": [ids[2]],
+        "OUTPUT": "memory:",
+    }
+    algorithm = QgsApplication.processingRegistry().createAlgorithmById("patrolmissions:buildgrid")
+    context.setProject(QgsProject.instance())
+    assert algorithm.prepareAlgorithm(parameters, context, feedback)
+    layers.clear()
+    QgsProject.instance().removeMapLayers(ids)
+    assert algorithm.processAlgorithm(parameters, context, feedback)["CELLS"] == 3
+
+
 def test_cancel_gives_nothing(processing: Any, feedback: Listener) -> None:
     feedback.progressChanged.connect(lambda _: feedback.cancel())
     answer = processing.run(

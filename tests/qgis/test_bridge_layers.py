@@ -373,6 +373,26 @@ def test_what_the_user_set_on_the_input_is_respected(mixed, context):
         LayerSource.from_parameter(algorithm, {"INPUT": "/no/such/file.gpkg"}, "INPUT", context)
 
 
+@pytest.mark.parametrize("definition", [{}, {"featureLimit": 5}, {"selectedFeaturesOnly": True}])
+def test_a_layer_may_be_removed_before_it_is_read(context, definition):
+    for _ in range(5):  # memory that was given back need not be overwritten at once
+        layer = QgsVectorLayer("Point?crs=EPSG:32618&field=text:string", "Points", "memory")
+        made = []
+        for number in range(20):
+            made.append(QgsFeature(layer.fields()))
+            made[-1].setAttributes([str(number)])
+            made[-1].setGeometry(QgsGeometry.fromPointXY(QgsPointXY(number, 0)))
+        layer.dataProvider().addFeatures(made)
+        QgsProject.instance().addMapLayer(layer)
+        layer.selectByIds([1, 2, 3, 4, 5])
+        value = QgsProcessingFeatureSourceDefinition(layer.id(), **definition) if definition else layer.id()
+        source = LayerSource.from_parameter(OneInput(), {"INPUT": value}, "INPUT", context)
+        QgsProject.instance().removeMapLayer(layer.id())
+        del layer
+        table = read_points(source, {"text": ("text", As.LABEL)}, UTM, TRANSFORMS)
+        assert len(table) == source.count == (5 if definition else 20)
+
+
 def test_the_fast_way_is_fast(tmp_path):
     """A guard with room for a busy machine; benchmarks/layer_to_table.py measures."""
     import time
