@@ -23,7 +23,7 @@ from patrol_missions.core.errors import PatrolError
 LOGGER = logging.getLogger(__name__)
 
 _PATIENCE_MS = 5000
-"""How long unloading waits for a cancelled task."""
+"""How long unloading the plugin or opening another project waits for a cancelled task."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ class Runner(QObject):
         self._text = ""
         self._furthest = 0.0
         self._task: QgsProcessingAlgRunnerTask | None = None
+        self._awaited = False
         self._kept: tuple[object, ...] = ()
 
     def busy(self) -> bool:
@@ -130,13 +131,17 @@ class Runner(QObject):
             self._feedback.cancel()
             self._task.cancel()
 
+    def stop(self) -> None:
+        """Cancel and wait until the task is at rest and its files are closed; ``canceled`` follows later."""
+        self.cancel()
+        if self._task is not None and not self._awaited:
+            self._awaited = True  # a task that is waited for a second time makes QGIS hang
+            self._task.waitForFinished(_PATIENCE_MS)
+
     def tear_down(self) -> None:
-        """Cancel and wait, so that no task outlives the plugin."""
-        task = self._task
-        if task is not None:
-            self.blockSignals(True)
-            self.cancel()
-            task.waitForFinished(_PATIENCE_MS)
+        """Stop, so that no task outlives the plugin."""
+        self.blockSignals(True)
+        self.stop()
 
     # --- one step
 
@@ -174,6 +179,7 @@ class Runner(QObject):
         # QGIS keeps references to these, not the objects: they must live as long as the task does
         self._task, self._feedback, self._context_now = task, feedback, context
         self._kept = (algorithm, parameters)
+        self._awaited = False
         QgsApplication.taskManager().addTask(task)
 
     def _context(self) -> QgsProcessingContext:

@@ -15,8 +15,10 @@ from qgis.core import (
 )
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.gui.layers import ROLE_PROPERTY
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.recipes import Files
+from patrol_missions.gui.results import drop_half_written, rows_of
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def project(qgis_application):
     project.clear()
 
 
-def write(files, project, name):
+def write(files, project, name, features=1):
     """A layer as an algorithm writes it."""
     context = QgsProcessingContext()
     context.setProject(project)
@@ -35,7 +37,8 @@ def write(files, project, name):
     sink, uri = QgsProcessingUtils.createFeatureSink(destination, context, QgsFields(), QgsWkbTypes.Type.Point, crs)
     feature = QgsFeature()
     feature.setGeometry(QgsGeometry.fromWkt("POINT(1 2)"))
-    sink.addFeature(feature)
+    for _ in range(features):
+        sink.addFeature(feature)
     del sink
     return uri
 
@@ -58,6 +61,42 @@ def test_open_layers_can_be_read_after_others_were_written(project, tmp_path):
     for each in layers:
         each.dataProvider().reloadData()
         assert each.dataProvider().featureCount() == 1
+
+
+def test_layers_that_were_open_before_can_be_read_while_it_is_held(project, tmp_path):
+    """As when a project is opened again and the next run begins."""
+    files = Files(tmp_path / "city.gpkg")
+    first = PackageHold(project)
+    first.hold(files.package)
+    uri = write(files, project, "t")
+    first.release()
+    layer = QgsVectorLayer(uri, "t", "ogr")
+    project.addMapLayer(layer)
+    assert layer.featureCount() == 1
+    hold = PackageHold(project)
+    hold.hold(files.package)
+    assert layer.featureCount() == 1
+    assert len(list(layer.getFeatures())) == 1
+    hold.release()
+
+
+def test_layers_that_a_run_left_half_written_are_removed(project, tmp_path):
+    files = Files(tmp_path / "city.gpkg")
+    hold = PackageHold(project)
+    hold.hold(files.package)
+    layers = []
+    for name in ("whole", "half"):
+        layers.append(QgsVectorLayer(write(files, project, name), name, "ogr"))
+        layers[-1].setCustomProperty(ROLE_PROPERTY, name)
+        project.addMapLayer(layers[-1])
+    before = rows_of(project)
+    assert drop_half_written(project, before)
+    assert len(project.mapLayers()) == 2
+    write(files, project, "half", features=0)
+    assert drop_half_written(project, before)
+    assert [layer.name() for layer in project.mapLayers().values()] == ["whole"]
+    assert not drop_half_written(QgsProject(), before)
+    hold.release()
 
 
 def test_holding_another_file_lets_go_of_the_first(project, tmp_path):

@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingParameterNumber,
     QgsProcessingProvider,
     QgsProject,
+    QgsTask,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QTimer
 
@@ -223,6 +224,18 @@ def test_layers_are_handed_over_and_written_again(runner, heard, project, tmp_pa
     assert heard.ends[1] == ("succeeded", "Grid"), heard.ends
     second = heard.done[1].layers["grid"]
     assert len(list(second.getFeatures())) == 25
+
+
+def test_stopping_waits_for_the_task_and_may_be_asked_twice(runner, heard):
+    runner.run("Long", [waits(30)])
+    heard.wait(lambda h: ("info", "begun") in h.said)
+    (task,) = QgsApplication.taskManager().activeTasks()
+    runner.stop()
+    assert task.status() in (QgsTask.TaskStatus.Complete, QgsTask.TaskStatus.Terminated)
+    runner.stop()
+    heard.wait(lambda h: h.ends)
+    assert heard.ends == [("canceled", "Long")]
+    assert not runner.busy()
 
 
 def test_tearing_down_waits_for_the_task(provider, project):

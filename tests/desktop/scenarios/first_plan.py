@@ -304,6 +304,22 @@ def step_the_project_remembers(desk):
     desk.canvas_ready()
 
 
+def step_opening_the_project_in_the_midst_of_a_run_stops_it_first(desk):
+    project, dock = QgsProject.instance(), desk.dock
+    listed = dock.plan.list.count()
+    for milliseconds in (0, 100):
+        dock.plan.settings.shift_count.setValue(5)
+        desk.click(dock.plan.plan_button)
+        desk.breathe(milliseconds)
+        project.setDirty(False)
+        desk.iface.addProject(str(OUT / "plan.qgz"))
+        desk.wait(5, "the run to stop", lambda: not dock.runner.busy())
+        unread = [layer.name() for layer in project.mapLayers().values() if not list(layer.getFeatures())]
+        assert unread == []
+        assert dock.plan.list.count() == listed
+    assert not children()
+
+
 def surroundings(desk):
     """What of the plugin could stay behind in QGIS."""
     project = QgsProject.instance()
