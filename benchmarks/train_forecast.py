@@ -144,7 +144,7 @@ def truth(cities: int) -> None:
             held, _ = forecast_truth.hold(made)
         shipped = forecast_truth.SHIPPED
         for each in held:
-            best = min(each.loss(code).sum() for code in each.expected if code != shipped)
+            best = min(each.loss(code).sum() for code in each.expected if code[0] == "B")
             rank = forecast_truth.resampled(each, shipped, forecast_truth.Held.rank)
             slope = forecast_truth.resampled(each, shipped, forecast_truth.Held.slope)
             print(

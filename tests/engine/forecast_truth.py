@@ -19,9 +19,11 @@ from patrol_missions.engine.forecast import backtest, baselines, calibration, in
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.surface import Surfaces
 from patrol_missions.engine.forecast.training import Trained
 
 SHIPPED = "shipped"
+SURFACE = "surface"
 _NO_PLACES = ("police station", "hospital")
 
 
@@ -103,8 +105,8 @@ def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
     truth, count = city.tables["truth"], len(cells)
     starts = truth["start"][::count]
     coming = plan.following(starts[0], len(starts))
-    offsets = [chosen[code] for chosen, code in zip(trained.settings, trained.offsets)]
-    features = Features(History(history).advance(history.end), coming, offsets, places, trained.others)
+    surfaces = Surfaces(cells, trained.starts)
+    features = Features(History(history).advance(history.end), coming, surfaces, places, trained.others)
     result = []
     for index, choice in enumerate(trained.choices):
         if trained.backtests is None:
@@ -115,6 +117,7 @@ def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
         for code, share in zip(trained.settings[index], shares):
             fitted = calibration.fit(trained.backtests[index].methods[code].tally)
             expected[code] = np.exp(fitted.apply(np.log(share)[None] + total, coming.shift[:, None]))
+        expected[SURFACE] = np.exp(features.log_share(index)[None] + total)
         trees = trained.trees[index]
         if trees is None:
             expected[SHIPPED] = expected[choice.ships]

@@ -132,7 +132,7 @@ def results(
 
 
 def decide(made: CategoryBacktest, incidents: int = 5000) -> choice.Choice:
-    return choice.choose("Theft", incidents, dict(DEFAULTS), "B4", made, "", np.random.default_rng(1))
+    return choice.choose("Theft", incidents, dict(DEFAULTS), made, "", np.random.default_rng(1))
 
 
 def test_trees_ship_only_when_they_win_beyond_doubt() -> None:

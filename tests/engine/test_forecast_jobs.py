@@ -237,7 +237,7 @@ def cut_trees(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (set_json("schema", 99), "has format 99; this version of the plugin reads format 1"),
+        (set_json("schema", 99), "has format 99; this version of the plugin reads format 2"),
         (set_json("kind", "cake"), "is not a model of Patrol Missions"),
         (set_json("categories", [{"label": "Theft"}]), "is damaged"),
         (set_json("features", ["one"]), "is damaged"),

@@ -153,13 +153,13 @@ def test_weeks_for_tuning_training_and_judging_never_overlap() -> None:
     panel = panel_of(incidents, cells)
     when = timeline.of(panel)
     week = 7 * DAY_S
-    assert len(when.backtest) == 15
+    assert len(when.backtest) == 20
     assert when.backtest[0] == when.begin_backtest
     assert when.backtest[-1] + week == when.end <= panel.end
     assert when.tuning[-1] + week == when.begin_backtest
     before = when.training[when.training < when.begin_backtest]
     assert before[-1] + when.step_s == when.begin_backtest
-    assert panel.begin < before[0] <= when.stopping < when.begin_backtest
+    assert panel.begin < before[0] <= when.stopping(when.begin_backtest) < when.begin_backtest
 
 
 def test_hourly_profiles_and_peak_hours() -> None:

@@ -60,7 +60,7 @@ def test_trees_beat_every_baseline_on_weeks_not_seen(trained: tuple[Path, JobRes
     assert list(ships.values()).count("LightGBM") >= 2, ships
     for category in ships:
         rows = scores.take(scores.text("category") == category)
-        assert (rows["weeks"] == 26).all()
+        assert (rows["weeks"] == 52).all()
         model = rows.take(rows.text("forecast") == "LightGBM")
         others = rows.take(rows.text("forecast") != "LightGBM")
         assert model["deviance_explained"][0] > others["deviance_explained"].max(), category

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from forecast_truth import SHIPPED, Held, hold, make, resampled
+from forecast_truth import SHIPPED, SURFACE, Held, hold, make, resampled
 
 CODES = ("B0", "B1", "B2", "B3", "B4", "B5")
 
@@ -35,6 +35,13 @@ def test_trees_ship_only_where_they_are_truly_better_than_every_baseline(held: l
         for code in CODES:
             assert each.loss(SHIPPED).sum() < each.loss(code).sum(), (each.category, code)
             assert each.rank(SHIPPED) > each.rank(code), (each.category, code)
+
+
+def test_the_risk_surface_by_itself_is_nearer_the_truth_than_every_baseline(held: list[Held]) -> None:
+    for code in CODES:
+        better = [each.loss(code).sum() / each.loss(SURFACE).sum() for each in held]
+        assert np.mean(np.log(better)) > 0, code
+        assert min(better) > 0.95, code
 
 
 @pytest.mark.parametrize("code", CODES)

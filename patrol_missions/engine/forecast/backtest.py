@@ -88,7 +88,7 @@ class Backtest:
     """Collects weeks for all categories.
 
     :param settings: for each category the baselines by code
-    :param trees: for each category its model, or ``None``
+    :param trees: for each category its model, or ``None``; models may be replaced between weeks
     """
 
     def __init__(
@@ -177,7 +177,7 @@ def rescaled(raw: np.ndarray, features: Features, category: int) -> np.ndarray:
 
 
 def raw_log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
-    """Log of baseline times trees, float64, shape (instances, cells).
+    """Log of risk surface times trees, float64, shape (instances, cells).
 
     The trees are asked once for all instances that look alike to them, a bounded number of rows at a time.
     """

@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -61,10 +60,6 @@ class Baseline:
             f"width {self.width_cells:g} cells",
             "pooled": "all categories together, smoothed, with the category's few incidents on top",
         }[self.kind]
-
-    def to_json(self) -> dict[str, Any]:
-        """For the bundle."""
-        return asdict(self)
 
 
 UNIFORM = Baseline("uniform")

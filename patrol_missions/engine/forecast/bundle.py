@@ -11,7 +11,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from patrol_missions.engine.forecast.calibration import Calibration
 from patrol_missions.engine.forecast.hours import HOURS
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.surface import Roughness, Start
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the bundle's format."""
 
 KIND = "patrol missions model"
@@ -47,6 +48,7 @@ class CategoryModel:
     :param incidents: incidents it learned from
     :param ships: ``"LightGBM"`` or a baseline's code
     :param why: one sentence
+    :param start: map from which the trees start
     :param hourly: share of incidents per hour of the local week, shape (168,)
     """
 
@@ -56,6 +58,7 @@ class CategoryModel:
     why: str
     baseline: Baseline
     calibration: Calibration
+    start: Start
     trees: Trees | None
     hourly: np.ndarray
 
@@ -191,11 +194,16 @@ def _to_json(model: CategoryModel) -> dict[str, Any]:
         "incidents": model.incidents,
         "ships": model.ships,
         "why": model.why,
-        "baseline": model.baseline.to_json(),
+        "baseline": asdict(model.baseline),
         "calibration": model.calibration.to_json(),
+        "start": asdict(model.start),
         "trees": model.trees.rounds if model.trees is not None else 0,
         "hourly": [round(float(value), 8) for value in model.hourly],
     }
+
+
+def _start(document: dict[str, Any]) -> Start:
+    return Baseline(**document) if "kind" in document else Roughness(**document)
 
 
 def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
@@ -209,10 +217,17 @@ def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
         grown = Trees(text, int(each["trees"])) if text is not None else None
         if grown is not None and grown.width != len(document["features"]):
             raise ValueError("features")
-        baseline = Baseline(**each["baseline"])
         categories.append(
             CategoryModel(
-                each["label"], int(each["incidents"]), each["ships"], each["why"], baseline, calibration, grown, hourly
+                each["label"],
+                int(each["incidents"]),
+                each["ships"],
+                each["why"],
+                Baseline(**each["baseline"]),
+                calibration,
+                _start(each["start"]),
+                grown,
+                hourly,
             )
         )
     return Bundle(

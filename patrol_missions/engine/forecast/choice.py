@@ -22,7 +22,7 @@ class Choice:
     """What one category ships.
 
     :param ships: ``"LightGBM"`` or a baseline's code
-    :param baseline: the baseline that ships, or on which the trees stand
+    :param baseline: the baseline that ships, or the best one where trees ship
     :param why: one sentence for the card
     """
 
@@ -50,14 +50,12 @@ def choose(
     category: str,
     incidents: int,
     chosen: dict[str, Baseline],
-    offset: str,
     judged: CategoryBacktest,
     no_trees: str,
     rng: np.random.Generator,
 ) -> Choice:
     """LightGBM when it beats every baseline beyond doubt on the backtest, else the best baseline.
 
-    :param offset: code of the baseline on which the trees stand
     :param no_trees: why no trees were grown; empty when they were
     """
     best = judged.best_baseline()
@@ -82,7 +80,7 @@ def choose(
     if all(gain.certain for gain in won):
         why = f"LightGBM explains more than every baseline: {said} over the best one ({words})."
         tally = judged.methods[MODEL].tally
-        return Choice(category, incidents, MODEL, chosen[offset], calibration.fit(tally), why, won)
+        return Choice(category, incidents, MODEL, chosen[best], calibration.fit(tally), why, won)
     why = f"LightGBM is not certainly better than the best baseline ({said}), which ships: {words}."
     return _ship(category, incidents, best, chosen, judged, why, won)
 

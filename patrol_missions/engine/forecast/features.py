@@ -24,6 +24,7 @@ from patrol_missions.engine.forecast import baselines
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, NEVER_DAYS, History, weekend
 from patrol_missions.engine.forecast.indicators import Indicators
+from patrol_missions.engine.forecast.surface import Surfaces
 
 MOST_OTHERS = 8
 """Categories, most frequent first, whose own counts every model sees."""
@@ -50,7 +51,7 @@ class Features:
 
     :param history: advanced to the moment of planning; must not be advanced while this is in use
     :param instances: shift instances that rows may refer to
-    :param offsets: the baseline of each category on which its model stands
+    :param surfaces: the risk surfaces on which the models stand
     :param indicators: place layers
     :param others: categories (indices) whose counts every model sees
     """
@@ -59,25 +60,24 @@ class Features:
         self,
         history: History,
         instances: Instances,
-        offsets: Sequence[Baseline],
+        surfaces: Surfaces,
         indicators: Indicators,
         others: Sequence[int],
     ) -> None:
-        self.history, self.instances, self.offsets = history, instances, tuple(offsets)
+        self.history, self.instances, self.surfaces = history, instances, surfaces
         self.indicators, self.others = indicators, tuple(others)
         self.totals = baselines.totals(history, instances)
         self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._log_share: dict[int, np.ndarray] = {}
 
-    def log_baseline(self, category: int, cell: np.ndarray, instance: np.ndarray) -> np.ndarray:
-        """Log of the baseline's expected incidents, where the category's model starts from; float64, shape (rows,)."""
+    def log_surface(self, category: int, cell: np.ndarray, instance: np.ndarray) -> np.ndarray:
+        """Log of the incidents that the risk surface expects, where trees start from; float64, shape (rows,)."""
         return np.asarray(self.log_share(category)[cell] + np.log(np.maximum(self.totals[category], _TINY))[instance])
 
     def log_share(self, category: int) -> np.ndarray:
-        """Log of the baseline's share of each cell, shape (cells,)."""
+        """Log of each cell's share of the risk surface, shape (cells,)."""
         if category not in self._log_share:
-            share = baselines.shares(self.history, category, [self.offsets[category]])[0]
-            self._log_share[category] = np.log(np.maximum(share, _TINY))
+            self._log_share[category] = self.surfaces.log_share(self.history, category)
         return self._log_share[category]
 
     def rows(self, category: int, cell: np.ndarray, instance: np.ndarray) -> np.ndarray:
@@ -89,9 +89,9 @@ class Features:
 
     def names(self) -> list[str]:
         """Names of the features, in the order of the columns."""
-        own = ["share of the baseline"]
-        own += [f"{name} against the baseline" for name, _ in _RIVALS]
-        own += ["all categories against the baseline"]
+        own = ["share of the surface"]
+        own += [f"{name} against the surface" for name, _ in _RIVALS]
+        own += ["all categories against the surface"]
         own += [f"own count {label}" for _, label in _COUNTS]
         own += [f"own count around {label}" for _, label in _COUNTS]
         own += [

@@ -1,7 +1,7 @@
-"""Gradient-boosted trees for counts, standing on a baseline.
+"""Gradient-boosted trees for counts, standing on a risk surface.
 
-LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the baseline. It
-starts from the log of the baseline and each leaf's step is bounded: without both, so rare a target makes it diverge
+LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the surface. It
+starts from the log of the surface and each leaf's step is bounded: without both, so rare a target makes it diverge
 without a word while the ranking of places still looks right.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
 MOST_ROUNDS = 100
-_FEWEST_ROUNDS = 5
-_PATIENCE = 10
+_FEWEST_ROUNDS = 20
+_PATIENCE = 20
 _PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
     "learning_rate": 0.1,
@@ -61,7 +61,7 @@ class Trees:
         return int(self._booster.num_feature())
 
     def log_factor(self, features: np.ndarray, threads: int) -> np.ndarray:
-        """Log of expected incidents over the baseline's, float64, shape (rows,)."""
+        """Log of expected incidents over the surface's, float64, shape (rows,)."""
         return np.asarray(self._booster.predict(features, raw_score=True, num_threads=threads))
 
     def gains(self) -> np.ndarray:
@@ -86,7 +86,9 @@ def fit(
     data = _dataset(rows.take(slice(0, border)), names)
     late = _dataset(rows.take(slice(border, None)), names, data)
     stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
-    booster = lightgbm.train(parameters, data, MOST_ROUNDS, valid_sets=[late], callbacks=[stop])
+    booster = lightgbm.train(
+        parameters, data, MOST_ROUNDS, valid_sets=[late], callbacks=[stop], keep_training_booster=True
+    )
     best = max(booster.best_iteration, _FEWEST_ROUNDS)
     return _as_text(booster, best)
 
@@ -99,7 +101,7 @@ def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | 
         rows.count,
         reference=reference,
         weight=rows.weight,
-        init_score=rows.log_baseline,
+        init_score=rows.log_surface,
         feature_name=safe,
         params={"max_bin": _PARAMETERS["max_bin"], "verbosity": -1, "force_row_wise": True},
         free_raw_data=True,

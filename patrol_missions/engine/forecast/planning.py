@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from patrol_missions.engine.data.shifts import Instances
-from patrol_missions.engine.forecast import hours
+from patrol_missions.engine.forecast import baselines, hours
 from patrol_missions.engine.forecast.backtest import log_expected
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.panel import Panel
+from patrol_missions.engine.forecast.surface import Surfaces
 
 _HIGHEST = 1000.0  # expected incidents of one cell and shift; far above anything real, it only keeps numbers finite
 
@@ -56,7 +57,8 @@ def forecast(
     history = History(panel).advance(panel.end)
     labels = [model.label for model in bundle.categories]
     others = [labels.index(name) for name in bundle.others]
-    features = Features(history, instances, [model.baseline for model in bundle.categories], indicators, others)
+    surfaces = Surfaces(panel.cells, [model.start for model in bundle.categories])
+    features = Features(history, instances, surfaces, indicators, others)
     expected = np.stack([_expected(model, features, index, threads) for index, model in enumerate(bundle.categories)])
     value = np.asarray(weights, dtype=np.float64)
     shape = (len(instances), len(panel.cells))
@@ -81,6 +83,7 @@ def _expected(model: CategoryModel, features: Features, category: int, threads: 
         log = log_expected(model.trees, features, category, threads)
     else:
         totals = np.log(np.maximum(features.totals[category], 1e-12))
-        log = features.log_share(category)[None, :] + totals[:, None]
+        share = baselines.shares(features.history, category, [model.baseline])[0]
+        log = np.log(np.maximum(share, 1e-12))[None, :] + totals[:, None]
     log = model.calibration.apply(log, features.instances.shift[:, None])
     return np.exp(np.minimum(log, np.log(_HIGHEST))).astype(np.float32)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 from patrol_missions.core.errors import InputError
 
 _MOST_PIXELS = 40_000_000
+_FEWEST_NEIGHBOURS = 2
 _TRUNCATE = 3.0  # kernels end at three widths: 1 % of a Gaussian's mass lies beyond, in two dimensions
 
 
@@ -75,6 +76,23 @@ class Raster:
         inside = self._filter(self.spread(np.ones(len(self.flat), dtype=np.float32)), width_cells)
         held = self.gather(inside)
         return np.maximum(self.gather(self._filter(self.spread(values / held), width_cells)), 0.0)
+
+    def laplacian(self) -> sparse.csc_matrix:
+        """Each cell's number of neighbours that share a side minus those neighbours, shape (cells, cells).
+
+        A cell with less than two counts as having two (the missing ones are 0): else it would hang loose.
+        """
+        number = np.full(self.height * self.width, -1, dtype=np.int64)
+        number[self.flat] = np.arange(len(self.flat))
+        picture = number.reshape(self.height, self.width)
+        sides = ((picture[:, :-1], picture[:, 1:]), (picture[:-1], picture[1:]))
+        pairs = np.concatenate([np.stack([a[(a >= 0) & (b >= 0)], b[(a >= 0) & (b >= 0)]]) for a, b in sides], axis=1)
+        cells = len(self.flat)
+        one_way = sparse.coo_matrix((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), shape=(cells, cells))
+        beside = sparse.csc_matrix(one_way + one_way.T)
+        return sparse.csc_matrix(
+            sparse.diags(np.maximum(np.asarray(beside.sum(axis=1)).ravel(), _FEWEST_NEIGHBOURS)) - beside
+        )
 
     @staticmethod
     def _filter(picture: np.ndarray, width_cells: float) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Training rows: every cell-shift with an incident, and a weighted sample of those without.
 
-Where nothing happened is by far the most. Cells are put into strata by the baseline's share; from each stratum and week
-a fixed number of cell-shifts is drawn with replacement and weighted by how many each stands for, so weighted sums over
-the sample are unbiased for the whole panel.
+Where nothing happened is by far the most. Cells are put into strata by their share of the risk surface; from each
+stratum and week a fixed number of cell-shifts is drawn with replacement and weighted by how many each stands for, so
+weighted sums over the sample are unbiased for the whole panel.
 """
 
 from __future__ import annotations
@@ -24,22 +24,27 @@ class Rows:
     features: list[np.ndarray] = field(default_factory=list)
     count: list[np.ndarray] = field(default_factory=list)
     weight: list[np.ndarray] = field(default_factory=list)
-    log_baseline: list[np.ndarray] = field(default_factory=list)
+    log_surface: list[np.ndarray] = field(default_factory=list)
     origin: list[np.ndarray] = field(default_factory=list)
 
     def add(
-        self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_baseline: np.ndarray, origin: int
+        self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_surface: np.ndarray, origin: int
     ) -> None:
         """Append the rows of one origin."""
         self.features.append(features)
         self.count.append(count.astype(np.float32))
         self.weight.append(weight.astype(np.float32))
-        self.log_baseline.append(log_baseline)
+        self.log_surface.append(log_surface)
         self.origin.append(np.full(len(count), origin, dtype=np.int64))
+
+    def until(self, origin: int) -> TrainingSet:
+        """The rows of origins up to a moment."""
+        rows = self.whole()
+        return rows.take(slice(0, int(np.searchsorted(rows.origin, origin, side="right"))))
 
     def whole(self) -> TrainingSet:
         """All rows so far as arrays; what was gathered before stays as it is."""
-        parts = (self.features, self.count, self.weight, self.log_baseline, self.origin)
+        parts = (self.features, self.count, self.weight, self.log_surface, self.origin)
         return TrainingSet(*(np.concatenate(part) for part in parts))
 
 
@@ -50,14 +55,14 @@ class TrainingSet:
     :param features: float32, shape (rows, features)
     :param count: incidents, aoristic, float32, shape (rows,)
     :param weight: cell-shifts that each row stands for, float32
-    :param log_baseline: log of the baseline's expected incidents, float64
+    :param log_surface: log of the incidents that the risk surface expects, float64
     :param origin: moment as of which the row was computed, seconds UTC, ascending
     """
 
     features: np.ndarray
     count: np.ndarray
     weight: np.ndarray
-    log_baseline: np.ndarray
+    log_surface: np.ndarray
     origin: np.ndarray
 
     def __len__(self) -> int:
@@ -66,7 +71,7 @@ class TrainingSet:
     def take(self, rows: slice) -> TrainingSet:
         """Some consecutive rows, without copying."""
         return TrainingSet(
-            self.features[rows], self.count[rows], self.weight[rows], self.log_baseline[rows], self.origin[rows]
+            self.features[rows], self.count[rows], self.weight[rows], self.log_surface[rows], self.origin[rows]
         )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.forecast import calibration
 from patrol_missions.engine.forecast.backtest import AREA_SHARES, MODEL
+from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.training import Trained
 
 
@@ -50,8 +51,10 @@ def score_table(trained: Trained) -> Table:
 
 
 def _settings(trained: Trained, index: int, code: str) -> str:
-    chosen = trained.settings[index]
-    return f"on the {chosen[trained.offsets[index]].words}" if code == MODEL else chosen[code].words
+    if code != MODEL:
+        return trained.settings[index][code].words
+    start = trained.starts[index]
+    return f"on the {start.words}" if isinstance(start, Baseline) else "on the risk surface"
 
 
 def _table(rows: list[dict[str, object]]) -> Table:

@@ -8,10 +8,15 @@ import numpy as np
 
 from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Panel
 
-BACKTEST_WEEKS = 26
+BACKTEST_WEEKS = 52
+"""A year, so that every season is judged."""
+
 TUNING_WEEKS = 26
 TRAINING_WEEKS = 130
 STOPPING_WEEKS = 10
+GROWTH_WEEKS = 26
+"""Trees that are judged are grown anew so often, as they would be in use."""
+
 _WARM_UP_WEEKS = 30
 _STEP_DAYS = 8
 _FEWEST_WEEKS = 12
@@ -26,29 +31,42 @@ class Timeline:
     :param training: origins whose coming days the models learn from; eight days apart, so that every weekday comes at
         every distance
     :param backtest: weekly origins on which everything is judged
-    :param stopping: start of the training weeks on which the number of trees is chosen
-    :param begin_backtest: end of what was known to the models that are judged
+    :param growth: moments of the backtest, its begin the first, at which trees are grown from all that was known
     :param end: labels after it are not complete yet
     """
 
     tuning: np.ndarray
     training: np.ndarray
     backtest: np.ndarray
-    stopping: int
-    begin_backtest: int
+    growth: np.ndarray
     end: int
+
+    @property
+    def begin_backtest(self) -> int:
+        """End of what was known when settings were chosen and trees first grown."""
+        return int(self.growth[0])
 
     @property
     def step_s(self) -> int:
         """Span that each training origin looks ahead."""
         return _STEP_DAYS * DAY_S
 
+    def stopping(self, moment: int) -> int:
+        """Start of the training weeks before a moment of growth on which the number of trees is chosen."""
+        first = int(self.training[0]) if len(self.training) else moment
+        return moment - min(STOPPING_WEEKS * WEEK_S, max(moment - first, 0) // 4)
+
+    def next_growth(self, origin: int) -> int:
+        """First moment of growth by which the span of a training origin has ended; the history's end after the last."""
+        later = self.growth[self.growth >= origin + self.step_s]
+        return int(later[0]) if len(later) else self.end
+
 
 def of(panel: Panel) -> Timeline:
     """Split a panel's history; short histories get fewer weeks of everything, down to none."""
     end = _last_complete(panel)
     weeks = max((end - panel.begin) // WEEK_S, 0)
-    judged = min(BACKTEST_WEEKS, weeks // 4) if weeks >= _FEWEST_WEEKS else 0
+    judged = min(BACKTEST_WEEKS, weeks // 3) if weeks >= _FEWEST_WEEKS else 0
     begin_backtest = int(end - judged * WEEK_S)
     before = (begin_backtest - panel.begin) // WEEK_S
     tried = min(TUNING_WEEKS, before // 4) if judged else 0
@@ -59,13 +77,12 @@ def of(panel: Panel) -> Timeline:
     training = np.concatenate(
         [np.arange(begin_backtest - step, first, -step)[::-1], np.arange(begin_backtest, end - step, step)]
     )
-    stopping = begin_backtest - min(STOPPING_WEEKS * WEEK_S, max(begin_backtest - first, 0) // 4)
+    growth = begin_backtest + WEEK_S * np.arange(0, max(judged, 1), GROWTH_WEEKS)
     return Timeline(
         begin_backtest - WEEK_S * np.arange(tried, 0, -1),
         training.astype(np.int64) if judged else np.zeros(0, dtype=np.int64),
         begin_backtest + WEEK_S * np.arange(judged),
-        int(stopping),
-        begin_backtest,
+        growth.astype(np.int64),
         end,
     )
 

@@ -116,9 +116,9 @@ def _bundle(trained: Trained, places: tuple[str, ...], facts: Mapping[str, Any])
     history = trained.panel
     models = tuple(
         CategoryModel(
-            each.category, each.incidents, each.ships, each.why, each.baseline, each.calibration, trees, hourly
+            each.category, each.incidents, each.ships, each.why, each.baseline, each.calibration, start, trees, hourly
         )
-        for each, trees, hourly in zip(trained.choices, trained.trees, trained.hourly)
+        for each, start, trees, hourly in zip(trained.choices, trained.starts, trained.trees, trained.hourly)
     )
     return Bundle(
         models,

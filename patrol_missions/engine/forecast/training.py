@@ -23,6 +23,7 @@ from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import WEEK_S, Labels, Panel
+from patrol_missions.engine.forecast.surface import Start, Surfaces
 from patrol_missions.engine.forecast.timeline import Timeline
 
 Progress = Callable[[float, str], None]
@@ -42,7 +43,7 @@ class Trained:
     :param trees: the trees of the categories that ship them, else ``None``
     :param backtests: how every forecast did, per category; ``None`` when the history is too short
     :param settings: the baselines of each category by code
-    :param offsets: code of the baseline on which each category's trees stand
+    :param starts: maps from which the trees of each category start
     :param hourly: :func:`patrol_missions.engine.forecast.hours.profiles`
     """
 
@@ -52,7 +53,7 @@ class Trained:
     trees: tuple[Trees | None, ...]
     backtests: tuple[CategoryBacktest, ...] | None
     settings: tuple[dict[str, Baseline], ...]
-    offsets: tuple[str, ...]
+    starts: tuple[Start, ...]
     feature_names: tuple[str, ...]
     others: tuple[int, ...]
     hourly: np.ndarray
@@ -73,21 +74,24 @@ class _Training:
         sequence = np.random.SeedSequence(seed).spawn(self.count + 1)
         self.draws = [np.random.default_rng(each) for each in sequence[1:]]
         self.bootstrap = np.random.default_rng(sequence[0])
-        self.settings, self.offsets = tuning.choose(
-            panel, self.timeline.tuning, lambda part: progress(0.08 * part, "Trying the settings of the baselines")
+        self.settings, self.starts = tuning.choose(
+            panel, self.timeline.tuning, lambda part: progress(0.12 * part, "Trying the settings of the maps")
         )
+        self.surfaces = Surfaces(panel.cells, self.starts)
         self.names: list[str] = []
+        self._known: dict[int, list[Labels]] = {}
         self.no_trees = [""] * self.count
+        self.trees: list[Trees | None] = [None] * self.count
 
     def run(self) -> Trained:
         when = self.timeline
         history = History(self.panel)
         before = when.training[when.training < when.begin_backtest]
-        self._gather(history, before, when.begin_backtest, 0.08, 0.25)
-        trees = self._grow(0.25, 0.45)
-        judged = self._judge(history, trees, 0.45, 0.75)
+        self._gather(history, before, 0.12, 0.3)
+        self._grow(when.begin_backtest, 0.3, 0.45)
+        judged = self._judge(history, 0.45, 0.8)
         choices = self._choose(judged)
-        final, choices = self._grow_again(trees, choices, judged, 0.75, 0.98)
+        final, choices = self._grow_again(choices, judged, 0.8, 0.98)
         return Trained(
             self.panel,
             when,
@@ -95,31 +99,33 @@ class _Training:
             tuple(final),
             tuple(judged) if judged else None,
             tuple(self.settings),
-            tuple(self.offsets),
+            tuple(self.starts),
             tuple(self.names),
             self.others,
             hours.profiles(self.panel),
         )
 
     def _features(self, history: History, rows: slice) -> Features:
-        offsets = [chosen[code] for chosen, code in zip(self.settings, self.offsets)]
-        return Features(history, self.panel.instances.take(rows), offsets, self.indicators, self.others)
+        return Features(history, self.panel.instances.take(rows), self.surfaces, self.indicators, self.others)
 
     def _labels(self, known_by: int) -> list[Labels]:
-        return [self.panel.labels(category, known_by) for category in range(self.count)]
+        if known_by not in self._known:
+            self._known = {known_by: [self.panel.labels(category, known_by) for category in range(self.count)]}
+        return self._known[known_by]
 
-    def _gather(self, history: History, origins: np.ndarray, known_by: int, low: float, high: float) -> None:
+    def _gather(self, history: History, origins: np.ndarray, low: float, high: float) -> None:
         """Training rows of several origins."""
-        labels = self._labels(known_by)
         for number, origin in enumerate(origins):
-            self._gather_one(history, int(origin), labels)
+            self._gather_one(history, int(origin))
             self.progress(low + (high - low) * (number + 1) / len(origins), "Computing what was known week by week")
 
-    def _gather_one(self, history: History, origin: int, labels: Sequence[Labels]) -> None:
+    def _gather_one(self, history: History, origin: int) -> None:
+        """Training rows of one origin, with the incidents that were known when trees were next grown."""
         rows = timeline.span(self.panel, origin, self.timeline.step_s)
         if rows.stop <= rows.start:
             return
         history.advance(origin)
+        labels = self._labels(self.timeline.next_growth(origin))
         features = self._features(history, rows)
         self.names = features.names()
         per_origin = len(self.timeline.training)
@@ -129,50 +135,49 @@ class _Training:
             cell, instance, count, weight = sampling.sample(
                 features, category, labels[category], rows.start, rows.stop, int(wanted) + 1, draws
             )
-            log = features.log_baseline(category, cell, instance)
+            log = features.log_surface(category, cell, instance)
             self.rows[category].add(features.rows(category, cell, instance), count, weight, log, origin)
 
-    def _grow(self, low: float, high: float) -> list[Trees | None]:
-        """Trees that know nothing of the backtest; ``None`` where there is too little to learn from."""
-        grown: list[Trees | None] = []
+    def _grow(self, moment: int, low: float, high: float) -> None:
+        """Trees that know nothing later than a moment; ``None`` where there was too little to learn from at first."""
         for category, name in enumerate(self.panel.categories):
             self.progress(low + (high - low) * category / self.count, f"Training {name}")
-            rows = self.rows[category]
-            positives = sum(int((count > 0).sum()) for count in rows.count)
-            if positives < _FEWEST_POSITIVES or len(rows.count) < _FEWEST_ORIGINS:
+            if self.no_trees[category]:
+                continue
+            rows = self.rows[category].until(moment - self.timeline.step_s)
+            positives = int((rows.count > 0).sum())
+            few = positives < _FEWEST_POSITIVES or len(np.unique(rows.origin)) < _FEWEST_ORIGINS
+            if few and self.trees[category] is None:
                 self.no_trees[category] = (
                     f"LightGBM was not tried: {positives} cell-shifts with incidents to learn from, "
                     f"{_FEWEST_POSITIVES} are needed."
                     if positives < _FEWEST_POSITIVES
                     else "LightGBM was not tried: the history is too short."
                 )
-                grown.append(None)
                 continue
-            grown.append(
-                model.fit(rows.whole(), self.names, self.seed, self.threads, stopping_from=self.timeline.stopping)
-            )
-        return grown
+            stopping = self.timeline.stopping(moment)
+            self.trees[category] = model.fit(rows, self.names, self.seed, self.threads, stopping_from=stopping)
 
-    def _judge(
-        self, history: History, trees: Sequence[Trees | None], low: float, high: float
-    ) -> list[CategoryBacktest]:
+    def _judge(self, history: History, low: float, high: float) -> list[CategoryBacktest]:
         """The backtest, week by week; training rows of the same weeks are gathered on the way."""
         when = self.timeline
-        if len(when.backtest) == 0:
+        weeks = len(when.backtest)
+        if weeks == 0:
             return []
         labels = self._labels(self.panel.end)
-        test = Backtest(len(when.backtest), len(self.panel.plan.shifts), self.settings, trees, self.threads)
+        test = Backtest(weeks, len(self.panel.plan.shifts), self.settings, self.trees, self.threads)
         late = when.training[when.training >= when.begin_backtest]
         for number, origin in enumerate(when.backtest):
+            done = low + (high - low) * number / weeks
+            if origin in when.growth[1:]:
+                self._grow(int(origin), done, done)
             rows = timeline.span(self.panel, int(origin), WEEK_S)
             history.advance(int(origin))
             test.week(number, self._features(history, rows), labels, rows.start, rows.stop)
             until = int(origin) + WEEK_S
             for each in late[(late >= origin) & (late < until)]:
-                self._gather_one(history, int(each), labels)
-            self.progress(
-                low + (high - low) * (number + 1) / len(when.backtest), "Forecasting past weeks as they began"
-            )
+                self._gather_one(history, int(each))
+            self.progress(done, "Forecasting past weeks as they began")
         return test.finish()
 
     def _choose(self, judged: list[CategoryBacktest]) -> list[Choice]:
@@ -193,7 +198,6 @@ class _Training:
                     name,
                     incidents,
                     chosen,
-                    self.offsets[category],
                     judged[category],
                     self.no_trees[category],
                     self.bootstrap,
@@ -203,7 +207,6 @@ class _Training:
 
     def _grow_again(
         self,
-        trees: Sequence[Trees | None],
         choices: list[Choice],
         judged: list[CategoryBacktest],
         low: float,
@@ -212,12 +215,12 @@ class _Training:
         """Trees from the whole history where trees ship, if their totals agree with the last weeks."""
         final: list[Trees | None] = [None] * self.count
         for category, each in enumerate(choices):
-            first = trees[category]
-            if not each.uses_trees or first is None:
+            last = self.trees[category]
+            if not each.uses_trees or last is None:
                 continue
             self.progress(low + (high - low) * category / self.count, f"Training {each.category} on the whole history")
             final[category] = model.fit(
-                self.rows[category].whole(), self.names, self.seed, self.threads, rounds=first.rounds
+                self.rows[category].whole(), self.names, self.seed, self.threads, rounds=last.rounds
             )
         ratios = self._ratios(final)
         for category, ratio in ratios.items():

@@ -1,4 +1,8 @@
-"""Settings of the baselines, chosen on weeks before the backtest."""
+"""Settings of baselines and risk surfaces, chosen on weeks before the backtest.
+
+All maps share level and rhythm, so the Poisson deviance of a week differs between them only by the sum of
+``count x log(share)``: that is what is compared.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +14,65 @@ from patrol_missions.engine.forecast import baselines
 from patrol_missions.engine.forecast.baselines import DEFAULTS, FAMILIES, Baseline
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import WEEK_S, Panel
+from patrol_missions.engine.forecast.surface import DEFAULT, TRIED, Roughness, Start, Surfaces
 
 _EVERY = 2
 _TRIED = [(code, each) for code, family in FAMILIES.items() for each in family]
+_SURFACES_PART = 0.5
+_CLEARLY = 0.02  # log likelihood per incident
 
 
 def choose(
     panel: Panel, origins: np.ndarray, progress: Callable[[float], None]
-) -> tuple[list[dict[str, Baseline]], list[str]]:
-    """For each category the best setting of every baseline, and the code of the best baseline.
+) -> tuple[list[dict[str, Baseline]], list[Start]]:
+    """For each category the best setting of every baseline, and the map from which its trees start.
 
-    All baselines share level and rhythm, so the Poisson deviance of a week differs between them only by the sum of
-    ``count x log(share)``: that is what is compared. Every second week is tried.
+    That map is the risk surface, which has more for the trees to go by, unless some baseline did clearly better. Every
+    second week is tried.
     """
-    fit = np.zeros((len(panel.categories), len(_TRIED)))
-    history = History(panel)
-    events = panel.events
+    categories = range(len(panel.categories))
     tried = origins[(len(origins) - 1) % _EVERY :: _EVERY]
+    roughness = _roughness(panel, tried, lambda part: progress(_SURFACES_PART * part))
+    surfaces, history = Surfaces(panel.cells, roughness), History(panel)
+    fit = np.zeros((len(categories), len(_TRIED)))
+    surface_fit, incidents = np.zeros(len(categories)), np.zeros(len(categories))
     for number, origin in enumerate(tried):
         history.advance(int(origin))
-        coming = (events.time >= origin) & (events.time < origin + WEEK_S)
-        for category in range(len(panel.categories)):
-            cells = events.cell[coming & (events.category == category)]
+        for category in categories:
+            cells = _coming(panel, category, int(origin), int(origin) + WEEK_S)
             if len(cells):
                 share = baselines.shares(history, category, [each for _, each in _TRIED])
                 fit[category] += np.log(share[:, cells]).sum(axis=1)
-        progress((number + 1) / len(tried))
-    if len(tried) == 0 or not fit.any():
-        return [dict(DEFAULTS) for _ in panel.categories], ["B4"] * len(panel.categories)
-    return [_best_of_each(row) for row in fit], [_best(row) for row in fit]
+                surface_fit[category] += surfaces.log_share(history, category)[cells].sum()
+                incidents[category] += len(cells)
+        progress(_SURFACES_PART + (1.0 - _SURFACES_PART) * (number + 1) / len(tried))
+    starts = [
+        surface if own + _CLEARLY * count >= row.max() else _TRIED[int(np.argmax(row))][1]
+        for surface, own, count, row in zip(roughness, surface_fit, incidents, fit)
+    ]
+    return [_best_of_each(row) for row in fit], starts
+
+
+def _roughness(panel: Panel, origins: np.ndarray, progress: Callable[[float], None]) -> list[Roughness]:
+    """For each category the roughness of the surface which, as of the first origin, fits the weeks up to the last."""
+    chosen = [DEFAULT] * len(panel.categories)
+    if len(origins) == 0:
+        return chosen
+    history = History(panel).advance(int(origins[0]))
+    surfaces = Surfaces(panel.cells, chosen)
+    for category in range(len(panel.categories)):
+        cells = _coming(panel, category, int(origins[0]), int(origins[-1]) + WEEK_S)
+        if len(cells):
+            fit = surfaces.try_out(history, category)[:, cells].sum(axis=1)
+            chosen[category] = TRIED[int(np.argmax(fit))]
+        progress((category + 1) / len(panel.categories))
+    return chosen
+
+
+def _coming(panel: Panel, category: int, first: int, last: int) -> np.ndarray:
+    """Cells of a category's incidents between two moments."""
+    events = panel.events
+    return np.asarray(events.cell[(events.time >= first) & (events.time < last) & (events.category == category)])
 
 
 def _best_of_each(fit: np.ndarray) -> dict[str, Baseline]:
@@ -49,7 +83,3 @@ def _best_of_each(fit: np.ndarray) -> dict[str, Baseline]:
         places = [index for index, (family, _) in enumerate(_TRIED) if family == code]
         chosen[code] = _TRIED[max(places, key=lambda index: fit[index])][1]
     return chosen
-
-
-def _best(fit: np.ndarray) -> str:
-    return _TRIED[int(np.argmax(fit))][0] if fit.any() else "B4"
