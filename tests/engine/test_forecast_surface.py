@@ -37,7 +37,7 @@ def slow_log_rate(panel: Panel, counts: np.ndarray, told: np.ndarray | None, rou
     column, row = panel.cells.column, panel.cells.row
     beside = (np.abs(column[:, None] - column) + np.abs(row[:, None] - row)) == 1
     rooted = np.diag(np.maximum(beside.sum(axis=1), 2) + _K**2) - beside
-    precision = rooted @ rooted * (4 * np.pi * _K**2) / roughness.smooth**2
+    precision = rooted @ rooted / (4 * np.pi * _K**2) / roughness.smooth**2
     exposure = panel.cells.share_inside / panel.cells.share_inside.sum() * counts.sum()
     cells = len(counts)
     design = np.ones((cells, 1)) if told is None else np.column_stack([np.ones(cells), told - told.mean()])

@@ -159,7 +159,7 @@ class _Solver:
     def __init__(self, cells: Cells) -> None:
         self.inside = cells.share_inside / cells.share_inside.sum()
         rooted = _K**2 * sparse.identity(len(cells)) + cells.raster.laplacian()
-        self.precision = sparse.csc_matrix(rooted @ rooted) / _VARIANCE
+        self.precision = sparse.csc_matrix(rooted @ rooted) * _VARIANCE
 
     def fit(self, counts: np.ndarray, design: np.ndarray, roughness: Roughness, last: _Found | None) -> _Found:
         """The likeliest effects for counts (shape (cells,)) with the columns of ``design`` as what is known besides."""

@@ -142,21 +142,26 @@ class _Training:
         """Trees that know nothing later than a moment; ``None`` where there was too little to learn from at first."""
         for category, name in enumerate(self.panel.categories):
             self.progress(low + (high - low) * category / self.count, f"Training {name}")
+            # What is judged has trees from begin to end, or not at all.
+            self.no_trees[category] = self.no_trees[category] or self._too_little(category)
             if self.no_trees[category]:
                 continue
             rows = self.rows[category].until(moment - self.timeline.step_s)
-            positives = int((rows.count > 0).sum())
-            few = positives < _FEWEST_POSITIVES or len(np.unique(rows.origin)) < _FEWEST_ORIGINS
-            if few and self.trees[category] is None:
-                self.no_trees[category] = (
-                    f"LightGBM was not tried: {positives} cell-shifts with incidents to learn from, "
-                    f"{_FEWEST_POSITIVES} are needed."
-                    if positives < _FEWEST_POSITIVES
-                    else "LightGBM was not tried: the history is too short."
-                )
-                continue
             stopping = self.timeline.stopping(moment)
             self.trees[category] = model.fit(rows, self.names, self.seed, self.threads, stopping_from=stopping)
+
+    def _too_little(self, category: int) -> str:
+        """Why no trees can be grown; empty when they can."""
+        rows = self.rows[category]
+        if len(rows.count) < _FEWEST_ORIGINS:
+            return "LightGBM was not tried: the history is too short."
+        positives = sum(int((count > 0).sum()) for count in rows.count)
+        if positives >= _FEWEST_POSITIVES:
+            return ""
+        return (
+            f"LightGBM was not tried: {positives} cell-shifts with incidents to learn from, "
+            f"{_FEWEST_POSITIVES} are needed."
+        )
 
     def _judge(self, history: History, low: float, high: float) -> list[CategoryBacktest]:
         """The backtest, week by week; training rows of the same weeks are gathered on the way."""
