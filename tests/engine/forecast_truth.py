@@ -122,7 +122,7 @@ def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
         if trees is None:
             expected[SHIPPED] = expected[choice.ships]
         else:
-            log = backtest.log_expected(trees, features, index, 2)
+            log = backtest.log_expected(trees, features, index)
             expected[SHIPPED] = np.exp(choice.calibration.apply(log, coming.shift[:, None]))
         true = truth[city.values["categories"][choice.category]].reshape(len(coming), count)
         result.append(Held(choice.category, choice.ships, true, expected))

@@ -15,6 +15,7 @@ from patrol_missions.engine.forecast.calibration import BINS, CENTRES, Calibrati
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import WEEK_S, Panel
+from patrol_missions.engine.forecast.workers import Workers
 
 
 def drawn(log: np.ndarray, calibrated: np.ndarray, seed: int) -> Tally:
@@ -72,7 +73,7 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
     """Deviance and hits of one baseline, computed again from the full table of cells and shifts."""
     when = timeline.of(panel)
     settings = [dict(DEFAULTS) for _ in panel.categories]
-    test = Backtest(len(when.backtest), 3, settings, [None, None], 1)
+    test = Backtest(len(when.backtest), 3, settings, [None, None], Workers(1))
     labels = [panel.labels(category, panel.end) for category in range(2)]
     history, none = History(panel), indicators.compute(panel.cells, [], {})
     slow_deviance, slow_hits = [], []

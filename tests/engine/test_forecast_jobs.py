@@ -324,10 +324,10 @@ def test_trees_start_from_the_baseline_and_keep_its_total() -> None:
     count[7] = 41  # concentrated, as counts of crime are
     origin = np.arange(rows) // 1000 * DAY_S
     data = TrainingSet(signal, count.astype(np.float32), np.ones(rows, np.float32), log, origin.astype(np.int64))
-    trees = model.fit(data, ["a", "b", "c", "d"], 1, 2, rounds=60)
-    total = np.exp(log + trees.log_factor(signal, 2)).sum()
+    trees = model.fit(data, ["a", "b", "c", "d"], 1, rounds=60)
+    total = np.exp(log + trees.log_factor(signal)).sum()
     assert total == pytest.approx(count.sum(), rel=0.1)
-    assert np.exp(trees.log_factor(signal, 2)).max() < 1000
+    assert np.exp(trees.log_factor(signal)).max() < 1000
     again = model.Trees(trees.text, trees.rounds)
-    np.testing.assert_array_equal(again.log_factor(signal, 1), trees.log_factor(signal, 2))
+    np.testing.assert_array_equal(again.log_factor(signal), trees.log_factor(signal))
     assert "num_threads" not in trees.text

@@ -18,6 +18,7 @@ from patrol_missions.engine.forecast.calibration import Tally
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Labels
+from patrol_missions.engine.forecast.workers import Workers
 
 AREA_SHARES = (0.01, 0.05)
 """Shares of the cells, per shift, on which hit rates are reported."""
@@ -97,9 +98,9 @@ class Backtest:
         shifts: int,
         settings: Sequence[dict[str, Baseline]],
         trees: Sequence[Trees | None],
-        threads: int,
+        workers: Workers,
     ) -> None:
-        self.settings, self.trees, self.threads = settings, trees, threads
+        self.settings, self.trees, self.workers = settings, trees, workers
         self.categories = [CategoryBacktest() for _ in settings]
         self.constant = np.zeros((len(settings), weeks))
         self.raw_totals = np.zeros(len(settings))
@@ -111,22 +112,26 @@ class Backtest:
 
     def week(self, number: int, features: Features, labels: Sequence[Labels], first: int, last: int) -> None:
         """Forecast and judge one week; ``features`` are as known at its begin, for panel rows ``first`` to ``last``."""
-        cells = features.history.panel.cells
-        for category, chosen in enumerate(self.settings):
-            instance, cell, count = labels[category].between(first, last)
-            happened = (instance - first, cell, count)
-            self.constant[category, number] = 2 * float(np.sum(count * np.log(np.maximum(count, 1e-12))) - count.sum())
-            shares = baselines.shares(features.history, category, list(chosen.values()))
-            log_totals = np.log(np.maximum(features.totals[category], 1e-12))
-            for code, share in zip(chosen, shares):
-                log = np.log(np.maximum(share, 1e-12))[None, :] + log_totals[:, None]
-                self._judge(category, code, number, features, log, happened, log[:1])
-            trees = self.trees[category]
-            if trees is not None:
-                raw = raw_log_expected(trees, features, category, np.arange(len(cells)), self.threads)
-                self.raw_totals[category] += float(np.exp(raw).sum())
-                log = rescaled(raw, features, category)
-                self._judge(category, MODEL, number, features, log, happened, log)
+        self.workers.each(
+            lambda category: self._week(number, category, features, labels[category], first, last), len(self.settings)
+        )
+
+    def _week(self, number: int, category: int, features: Features, labels: Labels, first: int, last: int) -> None:
+        chosen = self.settings[category]
+        instance, cell, count = labels.between(first, last)
+        happened = (instance - first, cell, count)
+        self.constant[category, number] = 2 * float(np.sum(count * np.log(np.maximum(count, 1e-12))) - count.sum())
+        shares = baselines.shares(features.history, category, list(chosen.values()))
+        log_totals = np.log(np.maximum(features.totals[category], 1e-12))
+        for code, share in zip(chosen, shares):
+            log = np.log(np.maximum(share, 1e-12))[None, :] + log_totals[:, None]
+            self._judge(category, code, number, features, log, happened, log[:1])
+        trees = self.trees[category]
+        if trees is not None:
+            raw = raw_log_expected(trees, features, category)
+            self.raw_totals[category] += float(np.exp(raw).sum())
+            log = rescaled(raw, features, category)
+            self._judge(category, MODEL, number, features, log, happened, log)
 
     def _judge(
         self,
@@ -160,14 +165,13 @@ class Backtest:
         return self.categories
 
 
-def log_expected(trees: Trees, features: Features, category: int, threads: int) -> np.ndarray:
+def log_expected(trees: Trees, features: Features, category: int) -> np.ndarray:
     """Log of the model's expected incidents before calibration, float64, shape (instances, cells).
 
     Trees say how incidents spread over cells; how many there are in all is left to level and rhythm, which follow the
     last weeks, while trees would repeat what was usual in the years of training.
     """
-    cells = np.arange(len(features.history.panel.cells))
-    return rescaled(raw_log_expected(trees, features, category, cells, threads), features, category)
+    return rescaled(raw_log_expected(trees, features, category), features, category)
 
 
 def rescaled(raw: np.ndarray, features: Features, category: int) -> np.ndarray:
@@ -176,20 +180,21 @@ def rescaled(raw: np.ndarray, features: Features, category: int) -> np.ndarray:
     return np.asarray(raw + (totals - np.log(np.exp(raw).sum(axis=1)))[:, None])
 
 
-def raw_log_expected(trees: Trees, features: Features, category: int, cells: np.ndarray, threads: int) -> np.ndarray:
+def raw_log_expected(trees: Trees, features: Features, category: int) -> np.ndarray:
     """Log of risk surface times trees, float64, shape (instances, cells).
 
     The trees are asked once for all instances that look alike to them, a bounded number of rows at a time.
     """
     examples, kind = features.kinds
+    cells = np.arange(len(features.history.panel.cells))
     factor = np.empty((len(examples), len(cells)))
     step = max(_CHUNK_ROWS // max(len(cells), 1), 1)
     for first in range(0, len(examples), step):
         chunk = examples[first : first + step]
         rows = features.rows(category, np.tile(cells, len(chunk)), np.repeat(chunk, len(cells)))
-        factor[first : first + len(chunk)] = trees.log_factor(rows, threads).reshape(len(chunk), len(cells))
+        factor[first : first + len(chunk)] = trees.log_factor(rows).reshape(len(chunk), len(cells))
     totals = np.log(np.maximum(features.totals[category], 1e-12))
-    return np.asarray(factor[kind] + features.log_share(category)[cells][None, :] + totals[:, None])
+    return np.asarray(factor[kind] + features.log_share(category)[None, :] + totals[:, None])
 
 
 def gains(category: CategoryBacktest, rng: np.random.Generator) -> list[Gain]:

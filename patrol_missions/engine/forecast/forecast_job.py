@@ -19,6 +19,7 @@ from patrol_missions.engine.forecast import bundle, indicators, panel, planning,
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.planning import Plan
+from patrol_missions.engine.forecast.workers import Workers
 from patrol_missions.engine.missions import weights
 
 _DEFAULT_PRESET = "rand"
@@ -53,7 +54,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     peak = float(parameters.get("peak_hours") or _PEAK_HOURS)
     values = [weight.value for weight in resolved]
     plan = planning.forecast(
-        model, history, _ordered(places, model), instances, values, peak, settings.threads(parameters)
+        model, history, _ordered(places, model), instances, values, peak, Workers(settings.threads(parameters))
     )
     context.progress(0.8, "Writing the reasons")
     codes, texts = reasons.explain(plan, labels)

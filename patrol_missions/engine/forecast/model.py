@@ -30,18 +30,21 @@ _PARAMETERS: dict[str, Any] = {
     "poisson_max_delta_step": 0.7,
     "feature_fraction": 0.4,
     "max_bin": 63,
+    "bin_construct_sample_cnt": 50_000,
+    "num_threads": 1,
     "boost_from_average": False,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
 }
+_OF_DATA = ("max_bin", "bin_construct_sample_cnt", "num_threads", "force_row_wise", "verbosity")
 
 
 @dataclass(frozen=True)
 class Trees:
     """A trained model as text, so that it can be stored, hashed and read anywhere.
 
-    :param text: LightGBM's own model format, without the training parameters (they name the number of threads)
+    :param text: LightGBM's own model format, without the training parameters
     :param rounds: trees in it
     """
 
@@ -60,9 +63,9 @@ class Trees:
         """Number of features it was trained on; :class:`ValueError` for a text that is no model."""
         return int(self._booster.num_feature())
 
-    def log_factor(self, features: np.ndarray, threads: int) -> np.ndarray:
+    def log_factor(self, features: np.ndarray) -> np.ndarray:
         """Log of expected incidents over the surface's, float64, shape (rows,)."""
-        return np.asarray(self._booster.predict(features, raw_score=True, num_threads=threads))
+        return np.asarray(self._booster.predict(features, raw_score=True, num_threads=1))
 
     def gains(self) -> np.ndarray:
         """How much each feature lowered the deviance in training, shape (features,)."""
@@ -73,12 +76,11 @@ def fit(
     rows: TrainingSet,
     names: list[str],
     seed: int,
-    threads: int,
     rounds: int | None = None,
     stopping_from: int | None = None,
 ) -> Trees:
     """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later."""
-    parameters = {**_PARAMETERS, "seed": seed, "num_threads": threads}
+    parameters = {**_PARAMETERS, "seed": seed}
     if rounds is not None or stopping_from is None:
         booster = lightgbm.train(parameters, _dataset(rows, names), rounds or MOST_ROUNDS)
         return _as_text(booster, rounds or MOST_ROUNDS)
@@ -103,7 +105,7 @@ def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | 
         weight=rows.weight,
         init_score=rows.log_surface,
         feature_name=safe,
-        params={"max_bin": _PARAMETERS["max_bin"], "verbosity": -1, "force_row_wise": True},
+        params={name: _PARAMETERS[name] for name in _OF_DATA},
         free_raw_data=True,
     )
 

@@ -16,6 +16,7 @@ from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.panel import Panel
 from patrol_missions.engine.forecast.surface import Surfaces
+from patrol_missions.engine.forecast.workers import Workers
 
 _HIGHEST = 1000.0  # expected incidents of one cell and shift; far above anything real, it only keeps numbers finite
 
@@ -48,7 +49,7 @@ def forecast(
     instances: Instances,
     weights: Sequence[float],
     peak_hours: float,
-    threads: int,
+    workers: Workers,
 ) -> Plan:
     """Forecast instances from what the panel knows at its end.
 
@@ -59,7 +60,9 @@ def forecast(
     others = [labels.index(name) for name in bundle.others]
     surfaces = Surfaces(panel.cells, [model.start for model in bundle.categories])
     features = Features(history, instances, surfaces, indicators, others)
-    expected = np.stack([_expected(model, features, index, threads) for index, model in enumerate(bundle.categories)])
+    expected = np.stack(
+        workers.each(lambda index: _expected(bundle.categories[index], features, index), len(bundle.categories))
+    )
     value = np.asarray(weights, dtype=np.float64)
     shape = (len(instances), len(panel.cells))
     harm, top, rank = np.zeros(shape, np.float32), np.zeros(shape, np.int32), np.zeros(shape, np.int32)
@@ -77,10 +80,10 @@ def forecast(
     return Plan(features, instances, expected, harm, top, rank, peak_start, peak_end)
 
 
-def _expected(model: CategoryModel, features: Features, category: int, threads: int) -> np.ndarray:
+def _expected(model: CategoryModel, features: Features, category: int) -> np.ndarray:
     """Calibrated expected incidents of one category, float32, shape (instances, cells)."""
     if model.trees is not None:
-        log = log_expected(model.trees, features, category, threads)
+        log = log_expected(model.trees, features, category)
     else:
         totals = np.log(np.maximum(features.totals[category], 1e-12))
         share = baselines.shares(features.history, category, [model.baseline])[0]

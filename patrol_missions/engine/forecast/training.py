@@ -25,6 +25,7 @@ from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import WEEK_S, Labels, Panel
 from patrol_missions.engine.forecast.surface import Start, Surfaces
 from patrol_missions.engine.forecast.timeline import Timeline
+from patrol_missions.engine.forecast.workers import Workers
 
 Progress = Callable[[float, str], None]
 
@@ -66,7 +67,8 @@ def train(panel: Panel, indicators: Indicators, seed: int, threads: int, progres
 
 class _Training:
     def __init__(self, panel: Panel, indicators: Indicators, seed: int, threads: int, progress: Progress) -> None:
-        self.panel, self.indicators, self.seed, self.threads, self.progress = panel, indicators, seed, threads, progress
+        self.panel, self.indicators, self.seed, self.progress = panel, indicators, seed, progress
+        self.workers = Workers(threads)
         self.timeline = timeline.of(panel)
         self.count = len(panel.categories)
         self.others = featuring.frequent(panel.counts)
@@ -88,7 +90,7 @@ class _Training:
         history = History(self.panel)
         before = when.training[when.training < when.begin_backtest]
         self._gather(history, before, 0.12, 0.3)
-        self._grow(when.begin_backtest, 0.3, 0.45)
+        self._grow(when.begin_backtest, "Training", 0.3)
         judged = self._judge(history, 0.45, 0.8)
         choices = self._choose(judged)
         final, choices = self._grow_again(choices, judged, 0.8, 0.98)
@@ -129,26 +131,30 @@ class _Training:
         features = self._features(history, rows)
         self.names = features.names()
         per_origin = len(self.timeline.training)
-        for category in range(self.count):
+
+        def gather(category: int) -> None:
             wanted = np.clip(_NEGATIVES_PER_POSITIVE * len(labels[category].key), *_NEGATIVES) / per_origin
-            draws = self.draws[category]
             cell, instance, count, weight = sampling.sample(
-                features, category, labels[category], rows.start, rows.stop, int(wanted) + 1, draws
+                features, category, labels[category], rows.start, rows.stop, int(wanted) + 1, self.draws[category]
             )
             log = features.log_surface(category, cell, instance)
             self.rows[category].add(features.rows(category, cell, instance), count, weight, log, origin)
 
-    def _grow(self, moment: int, low: float, high: float) -> None:
+        self.workers.each(gather, self.count)
+
+    def _grow(self, moment: int, text: str, done: float) -> None:
         """Trees that know nothing later than a moment; ``None`` where there was too little to learn from at first."""
-        for category, name in enumerate(self.panel.categories):
-            self.progress(low + (high - low) * category / self.count, f"Training {name}")
+        self.progress(done, text)
+
+        def grow(category: int) -> None:
             # What is judged has trees from begin to end, or not at all.
             self.no_trees[category] = self.no_trees[category] or self._too_little(category)
-            if self.no_trees[category]:
-                continue
-            rows = self.rows[category].until(moment - self.timeline.step_s)
-            stopping = self.timeline.stopping(moment)
-            self.trees[category] = model.fit(rows, self.names, self.seed, self.threads, stopping_from=stopping)
+            if not self.no_trees[category]:
+                rows = self.rows[category].until(moment - self.timeline.step_s)
+                stopping = self.timeline.stopping(moment)
+                self.trees[category] = model.fit(rows, self.names, self.seed, stopping_from=stopping)
+
+        self.workers.each(grow, self.count)
 
     def _too_little(self, category: int) -> str:
         """Why no trees can be grown; empty when they can."""
@@ -170,12 +176,12 @@ class _Training:
         if weeks == 0:
             return []
         labels = self._labels(self.panel.end)
-        test = Backtest(weeks, len(self.panel.plan.shifts), self.settings, self.trees, self.threads)
+        test = Backtest(weeks, len(self.panel.plan.shifts), self.settings, self.trees, self.workers)
         late = when.training[when.training >= when.begin_backtest]
         for number, origin in enumerate(when.backtest):
             done = low + (high - low) * number / weeks
             if origin in when.growth[1:]:
-                self._grow(int(origin), done, done)
+                self._grow(int(origin), "Training again", done)
             rows = timeline.span(self.panel, int(origin), WEEK_S)
             history.advance(int(origin))
             test.week(number, self._features(history, rows), labels, rows.start, rows.stop)
@@ -218,15 +224,16 @@ class _Training:
         high: float,
     ) -> tuple[list[Trees | None], list[Choice]]:
         """Trees from the whole history where trees ship, if their totals agree with the last weeks."""
-        final: list[Trees | None] = [None] * self.count
-        for category, each in enumerate(choices):
+        self.progress(low, "Training on the whole history")
+
+        def grow(category: int) -> Trees | None:
             last = self.trees[category]
-            if not each.uses_trees or last is None:
-                continue
-            self.progress(low + (high - low) * category / self.count, f"Training {each.category} on the whole history")
-            final[category] = model.fit(
-                self.rows[category].whole(), self.names, self.seed, self.threads, rounds=last.rounds
-            )
+            if not choices[category].uses_trees or last is None:
+                return None
+            return model.fit(self.rows[category].whole(), self.names, self.seed, rounds=last.rounds)
+
+        final = self.workers.each(grow, self.count)
+        self.progress(high, "Checking totals")
         ratios = self._ratios(final)
         for category, ratio in ratios.items():
             if ratio.agrees:
@@ -243,7 +250,6 @@ class _Training:
         if not sums:
             return {}
         history, labels = History(self.panel), self._labels(self.panel.end)
-        cells = np.arange(len(self.panel.cells))
         for origin in self.timeline.backtest[-_CHECK_WEEKS:]:
             rows = timeline.span(self.panel, int(origin), WEEK_S)
             features = self._features(history.advance(int(origin)), rows)
@@ -251,7 +257,7 @@ class _Training:
                 trees = final[category]
                 if trees is None:
                     continue
-                log = raw_log_expected(trees, features, category, cells, self.threads)
+                log = raw_log_expected(trees, features, category)
                 happened = float(labels[category].between(rows.start, rows.stop)[2].sum())
                 sums[category] = [expected + float(np.exp(log).sum()), observed + happened]
         return {category: _Ratio(*pair) for category, pair in sums.items()}
