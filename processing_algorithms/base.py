@@ -11,6 +11,8 @@ from typing import Any
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
+    QgsFeatureSink,
+    QgsFields,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingException,
@@ -25,7 +27,9 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.bridge import environment, worker_process
+from patrol_missions.bridge.drafts import Drafts, final
 from patrol_missions.bridge.features import fields_of, write_rows
+from patrol_missions.bridge.sources import missing_layer, source_of
 from patrol_missions.core.errors import Canceled, InputError, PatrolError
 from patrol_missions.core.jobs import Job, JobResult
 from patrol_missions.core.tables import Table
@@ -95,6 +99,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         super().__init__()
         self._stylers: dict[str, LayerStyler] = {}
         self._refusal: PatrolError | None = None
+        self._drafts = Drafts()
 
     # --- identity
 
@@ -214,10 +219,13 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         """QGIS's own checks first (missing values, ranges), then ours, which may rely on them."""
         fine, sentence = super().checkParameterValues(parameters, context)
         if not fine:
-            return False, sentence
+            return False, missing_layer(self, parameters, context) or sentence
+        apart = QgsProcessingContext()  # QGIS 3.22 notes the outputs that it is asked about as layers to be loaded
+        apart.setProject(context.project())
+        apart.setExpressionContext(context.expressionContext())
         for definition in self.destinationParameterDefinitions():
             # QGIS asks this in its dialogs, but not when a script runs the algorithm
-            fine, sentence = definition.isSupportedOutputValue(parameters.get(definition.name()), context)
+            fine, sentence = definition.isSupportedOutputValue(parameters.get(definition.name()), apart)
             if not fine:
                 return False, sentence
         try:
@@ -251,9 +259,15 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
             if self._refusal is not None:
                 raise self._refusal
             try:
-                return self.process(parameters, context, feedback)
-            except Canceled:
-                return {}
+                results = self.process(parameters, context, feedback)
+                self._drafts.deliver(feedback)
+            except Exception as error:
+                traceback.clear_frames(error.__traceback__)  # which hold sinks, and those hold files open
+                self._drafts.discard()
+                if isinstance(error, Canceled):
+                    return {}
+                raise
+            return results
 
         return self._guarded(work, feedback)
 
@@ -285,10 +299,32 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         self, parameters: dict[str, Any], name: str, context: QgsProcessingContext
     ) -> QgsProcessingFeatureSource:
         """An input layer; a sentence when it cannot be read."""
-        found = self.parameterAsSource(parameters, name, context)
-        if found is None:
-            raise InputError(self.invalidSourceError(parameters, name))
-        return found
+        return source_of(self, parameters, name, context)
+
+    def open_sink(
+        self,
+        parameters: dict[str, Any],
+        name: str,
+        context: QgsProcessingContext,
+        fields: QgsFields,
+        geometry_type: QgsWkbTypes.Type,
+        crs: QgsCoordinateReferenceSystem,
+        options: Sequence[str] = (),
+    ) -> tuple[QgsFeatureSink | None, str]:
+        """Where to write the layer of an output, and its destination; None for an optional one not asked for.
+
+        A table of a GeoPackage takes the place of the one before when the whole run is done.
+        """
+        value = self._drafts.instead_of(parameters.get(name), context)
+        sink, destination = self.parameterAsSink(
+            {**parameters, name: value} if value is not None else parameters,
+            name, context, fields, geometry_type, crs, layerOptions=list(options),
+        )  # fmt: skip
+        if sink is None:
+            if self.parameterDefinition(name).flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
+                return None, ""
+            raise InputError(self.invalidSinkError(parameters, name))
+        return sink, final(destination, context) if value is not None else destination
 
     def run_job(
         self,
@@ -323,13 +359,11 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         """
         fields = fields_of(content.table, content.columns)
         options = [] if content.indexed else ["SPATIAL_INDEX=NO"]
-        sink, destination = self.parameterAsSink(
-            parameters, name, context, fields, content.geometry_type, content.crs, layerOptions=options
+        sink, destination = self.open_sink(
+            parameters, name, context, fields, content.geometry_type, content.crs, options
         )
         if sink is None:
-            if self.parameterDefinition(name).flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
-                return ""
-            raise InputError(self.invalidSinkError(parameters, name))
+            return ""
         write_rows(content.table, content.columns, sink, feedback, content.shapes)
         self.load_styled(destination, name, context)
         return destination

@@ -17,7 +17,6 @@ from qgis.core import (
     QgsPointXY,
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterCrs,
@@ -33,8 +32,9 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from patrol_missions.bridge.sources import LayerSource
-from patrol_missions.core.errors import Canceled, InputError
+from patrol_missions.bridge.features import add_features
+from patrol_missions.bridge.sources import LayerSource, layers_of
+from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id
 from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms.areas import AreaReader, dissolve, polygons_only
@@ -193,7 +193,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         return checks.empty_problem(districts)
 
     def _exclusion_problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
-        for layer in self.parameterAsLayerList(parameters, self.EXCLUSIONS, context):
+        for layer in layers_of(self, parameters, self.EXCLUSIONS, context):
             is_vector = isinstance(layer, QgsVectorLayer)
             if not is_vector or layer.geometryType() != QgsWkbTypes.GeometryType.PolygonGeometry:
                 return self.tr("Exclusion layer “{layer}” has no polygons: buffer points and lines first.").format(
@@ -212,7 +212,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
             else None
         )
         self._exclusions = [
-            LayerSource.from_layer(layer) for layer in self.parameterAsLayerList(parameters, self.EXCLUSIONS, context)
+            LayerSource.from_layer(layer) for layer in layers_of(self, parameters, self.EXCLUSIONS, context)
         ]
         self.styled(self.OUTPUT, style_grid)
 
@@ -249,11 +249,7 @@ class BuildGridAlgorithm(PatrolAlgorithm):
         feedback.setProgress(50)
 
         feedback.setProgressText(self.tr("Writing the cells"))
-        sink, destination = self.parameterAsSink(
-            parameters, self.OUTPUT, context, _fields(), QgsWkbTypes.Type.Polygon, crs
-        )
-        if sink is None:
-            raise QgsProcessingException(self.invalidSinkError(parameters, self.OUTPUT))
+        sink, destination = self.open_sink(parameters, self.OUTPUT, context, _fields(), QgsWkbTypes.Type.Polygon, crs)
         _write(sink, window, size_m, shares, kept, names, feedback)
         self.load_styled(destination, self.OUTPUT, context)
         area_km2 = float(shares[kept].sum()) * size_m**2 / 1e6
@@ -390,11 +386,6 @@ def _write(
         cell.setAttributes([cell_id(column, row), column, row, names[i, j], round(float(shares[i, j]), 6)])
         batch.append(cell)
         if len(batch) == _BATCH or number == len(rows):
-            if feedback.isCanceled():
-                raise Canceled
-            if not sink.addFeatures(batch, QgsFeatureSink.Flag.FastInsert):
-                raise QgsProcessingException(
-                    checks.tr("The grid cannot be written: {reason}").format(reason=sink.lastError())
-                )
+            add_features(batch, sink, feedback, last=number == len(rows))
             batch = []
             feedback.setProgress(50 + 50 * number / len(rows))

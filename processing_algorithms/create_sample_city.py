@@ -9,7 +9,6 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
@@ -262,11 +261,7 @@ class CreateSampleCityAlgorithm(PatrolAlgorithm):
     ) -> str:
         """Write one layer and close it, so that the next may go into the same file."""
         geometry = QgsWkbTypes.Type.Point if name in _POINTS else QgsWkbTypes.Type.MultiPolygon
-        sink, destination = self.parameterAsSink(
-            parameters, name, context, fields_of(rows.table, rows.names), geometry, crs
-        )
-        if sink is None:
-            raise QgsProcessingException(self.invalidSinkError(parameters, name))
+        sink, destination = self.open_sink(parameters, name, context, fields_of(rows.table, rows.names), geometry, crs)
         write_rows(rows.table, rows.names, sink, feedback, rows.shapes)
         return destination
 

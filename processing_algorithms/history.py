@@ -21,7 +21,7 @@ from qgis.core import (
 from patrol_missions.bridge.batches import As
 from patrol_missions.bridge.layers import read_points
 from patrol_missions.bridge.places import read_grid, read_indicator
-from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.bridge.sources import LayerSource, layers_of
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -52,7 +52,7 @@ class Sources:
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
         """The layers of the parameters GRID, INCIDENTS and INDICATORS, the latter split by KIND_FIELD."""
-        layers = algorithm.parameterAsLayerList(parameters, "INDICATORS", context)
+        layers = layers_of(algorithm, parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
             LayerSource.from_parameter(algorithm, parameters, "INCIDENTS", context),

@@ -51,16 +51,18 @@ def write_rows(
             feature.setGeometry(geometry)
         batch.append(feature)
         if len(batch) == _ROWS:
-            _flush(batch, sink, feedback)
+            add_features(batch, sink, feedback)
             feedback.setProgress(100.0 * (row + 1) / len(table))
             batch = []
-    _flush(batch, sink, feedback)
+    add_features(batch, sink, feedback, last=True)
 
 
-def _flush(batch: list[QgsFeature], sink: QgsFeatureSink, feedback: Feedback) -> None:
+def add_features(batch: list[QgsFeature], sink: QgsFeatureSink, feedback: Feedback, last: bool = False) -> None:
+    """Add features to a sink, which writes them some time later; after the ``last`` all of them are written."""
     if feedback.isCanceled():
         raise Canceled
-    if batch and not sink.addFeatures(batch, QgsFeatureSink.Flag.FastInsert):
+    added = not batch or sink.addFeatures(batch, QgsFeatureSink.Flag.FastInsert)
+    if not added or (last and not sink.flushBuffer()):
         reason = sink.lastError() if hasattr(sink, "lastError") else ""
         raise InputError(
             f"The output could not be written ({reason or 'no reason was given'}).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,13 @@ from qgis.core import (
     QgsFeature,
     QgsFeatureRequest,
     QgsFields,
+    QgsMapLayer,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeatureSource,
     QgsProcessingFeatureSourceDefinition,
+    QgsProcessingUtils,
+    QgsProperty,
     QgsVectorLayer,
     QgsVectorLayerFeatureSource,
     QgsWkbTypes,
@@ -25,6 +29,69 @@ from patrol_missions.bridge.batches import ROWS, Batch, encoder
 from patrol_missions.bridge.columnar import ColumnarFile, columnar_file
 from patrol_missions.bridge.wkb import point_coordinates
 from patrol_missions.core.errors import InputError
+
+_LAYER_ID = re.compile(r"(.+)_[0-9a-f]{8}(_[0-9a-f]{4}){3}_[0-9a-f]{12}")
+
+
+def source_of(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+) -> QgsProcessingFeatureSource:
+    """The layer of a parameter as QGIS reads it; a sentence that names the layer when it is gone."""
+    source = algorithm.parameterAsSource(parameters, name, context)
+    if source is None:
+        raise _gone(algorithm, name, _text(parameters.get(name), context))
+    return source
+
+
+def layers_of(
+    algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], name: str, context: QgsProcessingContext
+) -> list[QgsMapLayer]:
+    """The layers of a parameter that takes several; a sentence that names the first that is gone.
+
+    QGIS itself passes over those in silence.
+    """
+    found: list[QgsMapLayer] = algorithm.parameterAsLayerList(parameters, name, context)
+    given = parameters.get(name)
+    if isinstance(given, (list, tuple)) and len(found) < len(given):
+        for value in given:
+            if isinstance(value, str) and QgsProcessingUtils.mapLayerFromString(value, context) is None:
+                raise _gone(algorithm, name, value)
+    return found
+
+
+def missing_layer(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+    """The sentence for the first layer among the parameters that is gone; empty when all are there."""
+    read = {"source": source_of, "multilayer": layers_of}
+    for definition in algorithm.parameterDefinitions():
+        if definition.type() in read and parameters.get(definition.name()):
+            try:
+                read[definition.type()](algorithm, parameters, definition.name(), context)
+            except InputError as error:
+                return str(error)
+    return ""
+
+
+def _gone(algorithm: QgsProcessingAlgorithm, name: str, value: str) -> InputError:
+    """The sentence for a layer that was removed from the project, or a file that cannot be opened."""
+    what = algorithm.parameterDefinition(name).description()
+    removed = _LAYER_ID.fullmatch(value)
+    if removed:  # all that is left of it is its id, which begins with its name
+        return InputError(
+            f"Layer “{removed[1]}”, chosen as “{what}”, is not in the project any more.",
+            "Add it to the project again, or choose another layer.",
+        )
+    return InputError(
+        f"Layer “{value}”, chosen as “{what}”, cannot be opened.", "See that it is there, or choose another layer."
+    )
+
+
+def _text(value: object, context: QgsProcessingContext) -> str:
+    """What a parameter's value names."""
+    if isinstance(value, QgsProcessingFeatureSourceDefinition):
+        value = value.source
+    if isinstance(value, QgsProperty):
+        value, _fine = value.valueAsString(context.expressionContext())
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -51,9 +118,7 @@ class LayerSource:
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], name: str, context: QgsProcessingContext
     ) -> LayerSource:
         """The layer of a feature source parameter, with all that the user set: selection, filter, limit."""
-        source = algorithm.parameterAsSource(parameters, name, context)
-        if source is None:
-            raise InputError(algorithm.invalidSourceError(parameters, name))
+        source = source_of(algorithm, parameters, name, context)
         value = parameters.get(name)
         # QGIS's own source of a selection is a snapshot; that of a layer is the layer itself, and dies with it.
         selected = isinstance(value, QgsProcessingFeatureSourceDefinition) and value.selectedFeaturesOnly
@@ -154,7 +219,7 @@ def _layer(
 ) -> QgsVectorLayer | None:
     """The layer that a parameter's value names."""
     if isinstance(value, QgsProcessingFeatureSourceDefinition):
-        value, _fine = value.source.valueAsString(context.expressionContext())
+        value = _text(value, context)
     return algorithm.parameterAsVectorLayer({name: value}, name, context)
 
 

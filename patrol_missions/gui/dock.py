@@ -24,7 +24,7 @@ from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.page_welcome import WelcomePage
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.readiness import readiness
-from patrol_missions.gui.results import drop_half_written, keep, rows_of
+from patrol_missions.gui.results import keep
 from patrol_missions.gui.run_bar import RunBar
 from patrol_missions.gui.runner import Done, Runner, Step
 from patrol_missions.gui.sample import sample_form, sample_steps
@@ -45,7 +45,6 @@ class PatrolDock(QgsDockWidget):
         self.runner = Runner(project, self)
         self.map = MapLink(iface)
         self._hold = PackageHold(project)
-        self._rows: dict[str, int] = {}
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage()
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
@@ -54,7 +53,7 @@ class PatrolDock(QgsDockWidget):
         self._connect_pages()
         self._connect_runner()
         self.state.changed.connect(self._state_changed)
-        project.readProject.connect(self._project_read)
+        project.readProject.connect(self._project_opened)
         project.cleared.connect(self._project_opened)
         self._project_opened()
 
@@ -111,7 +110,7 @@ class PatrolDock(QgsDockWidget):
     def tear_down(self) -> None:
         """Let go of everything outside of this widget."""
         project = QgsProject.instance()
-        project.readProject.disconnect(self._project_read)
+        project.readProject.disconnect(self._project_opened)
         project.cleared.disconnect(self._project_opened)
         self.runner.tear_down()
         self.state.tear_down()
@@ -137,11 +136,7 @@ class PatrolDock(QgsDockWidget):
 
     # --- the project
 
-    def _project_read(self, *_: object) -> None:
-        self._drop_half_written()
-        self._project_opened()
-
-    def _project_opened(self) -> None:
+    def _project_opened(self, *_: object) -> None:
         """Another project: what runs belongs to the one before, and the pages show the new one's answers."""
         self.runner.stop()  # and wait: this project may be about to open the file that the run writes to
         self._hold.release()
@@ -156,7 +151,6 @@ class PatrolDock(QgsDockWidget):
     def _keep(self, done: Done) -> None:
         """Put what a step made where it belongs, and show it."""
         keep(self.state, done)
-        self._rows = rows_of(self.state.project)
         if done.step.key == "sample":
             self.data.show_answers(self.state.data)
         if done.step.key == "grid":
@@ -214,20 +208,13 @@ class PatrolDock(QgsDockWidget):
         except (PatrolError, OSError) as error:  # there is no place for the results
             self._complain(str(error))
             return
-        self._rows = rows_of(self.state.project)
         self.runner.run(title, made)
 
     def _stopped(self) -> None:
-        self._drop_half_written()
+        self._hold.reload_layers()  # a cancel may have come when the last step had just delivered
         self.refresh()
 
-    def _drop_half_written(self) -> None:
-        """In this project or, when it was closed in the midst of a run, in the next that opens the same file."""
-        if drop_half_written(self.state.project, self._rows):
-            self._rows = {}
-
     def _succeeded(self, title: str, keys: list[str]) -> None:
-        self._rows = {}
         self.refresh()
         text = self.tr("{run}: done.").format(run=title)
         if "allocate" in keys:

@@ -40,16 +40,17 @@ class PackageHold:
             )
         self._path = path
         self._dataset = dataset if _takes_a_log(path) else None
-        self._reload_layers()  # those opened before there was a log, as by opening a project, cannot read beside it
+        self.reload_layers()  # those opened before there was a log, as by opening a project, cannot read beside it
 
     def release(self) -> None:
         """Let go of the file; layers that are still open take over its log first."""
         if self._dataset is None:
             return
-        self._reload_layers()
+        self.reload_layers()
         self._path = self._dataset = None
 
-    def _reload_layers(self) -> None:
+    def reload_layers(self) -> None:
+        """Have the layers of the file ask it again."""
         for layer in self._project.mapLayers().values():
             if isinstance(layer, QgsVectorLayer) and layer.source().startswith(f"{self._path}|"):
                 layer.dataProvider().reloadData()

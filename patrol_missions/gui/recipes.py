@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject, QgsVectorLayer
+from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
 from patrol_missions.gui import settings
 from patrol_missions.gui.forms import PROVIDER
+from patrol_missions.gui.layers import roles
 from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
@@ -72,7 +73,7 @@ def check_steps(state: ProjectState) -> list[Step]:
             "CRS": form.crs,
             "DISTRICTS": form.districts,
             "DISTRICT_FIELD": form.district_field,
-            "EXCLUSIONS": _present(project, form.exclusions),
+            "EXCLUSIONS": form.exclusions,
             "OUTPUT": files.table("grid", project),
         }
 
@@ -117,7 +118,7 @@ def train_steps(state: ProjectState) -> list[Step]:
             "INCIDENTS": _made(state, "incidents"),
             "SHIFTS": list(form.shifts),
             "TIME_ZONE": form.time_zone,
-            "INDICATORS": _present(project, form.indicators),
+            "INDICATORS": form.indicators,
             "MODEL": files.beside("model.zip"),
             "CARD": files.beside("model_card.html"),
             "SCORES": files.table("scores", project),
@@ -135,7 +136,7 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
             "MODEL": state.value("train", "MODEL"),
             "GRID": _made(state, "grid"),
             "INCIDENTS": _made(state, "incidents"),
-            "INDICATORS": _present(project, state.data.indicators),
+            "INDICATORS": state.data.indicators,
             "START": _moment(form),
             "SHIFT_COUNT": form.shift_count,
             "WEIGHTS_PRESET": form.weights_preset,
@@ -202,12 +203,11 @@ def _made(state: ProjectState, role: str) -> str:
     """Id of a layer that an earlier step made."""
     layer = state.layer(role)
     if layer is None:
-        raise InputError(tr("A layer that this step needs was removed from the project."), tr("Check the data again."))
+        raise InputError(
+            tr("Layer “{layer}” was removed from the project.").format(layer=roles()[role].title),
+            tr("Plan again: it is made anew.") if role == "forecast" else tr("Check the data again: it is made anew."),
+        )
     return layer.id()
-
-
-def _present(project: QgsProject, ids: list[str]) -> list[str]:
-    return [i for i in ids if isinstance(project.mapLayer(i), QgsVectorLayer)]
 
 
 def _moment(form: PlanForm) -> QDateTime | None:

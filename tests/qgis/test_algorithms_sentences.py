@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from conftest import Listener
 from made_layers import box, memory_layer, polygons
-from qgis.core import QgsFeatureRequest, QgsProcessingException, QgsVectorLayer
+from qgis.core import (
+    QgsApplication,
+    QgsFeatureRequest,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
+    QgsProject,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import NULL
 from sample_chain import Chain, made
 
@@ -78,6 +86,36 @@ def test_empty_incidents(refused: Any, grid: QgsVectorLayer) -> None:
     assert "Layer “Calls” is empty." in refused("checkincidents", **check(incidents([]), grid))
     empty = memory_layer("Point", [], CLEAN, name="Clean")
     assert "Layer “Clean” is empty." in refused("trainmodel", GRID=grid, INCIDENTS=empty, MODEL="TEMPORARY_OUTPUT")
+
+
+def test_a_layer_that_was_removed_from_the_project(processing: Any, grid: QgsVectorLayer) -> None:
+    """In a run the parameters are ids of the project's layers; each may be gone when its turn comes."""
+    layers = [incidents([["a", "b"]], name="911 calls"), polygons(box(X, Y, X + 99, Y + 99), name="Town")]
+    ids = [QgsProject.instance().addMapLayer(layer).id() for layer in layers]
+    QgsProject.instance().removeMapLayers(ids)
+    calls, town = ids
+
+    def refusal(name: str, parameters: dict[str, Any]) -> str:
+        algorithm = QgsApplication.processingRegistry().createAlgorithmById(f"patrolmissions:{name}")
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        return algorithm.checkParameterValues(parameters, context)[1]
+
+    remedy = "is not in the project any more. Add it to the project again, or choose another layer."
+    assert refusal("checkincidents", check(calls, grid)) == f"Layer “911_calls”, chosen as “Incidents”, {remedy}"
+    definition = QgsProcessingFeatureSourceDefinition(calls, selectedFeaturesOnly=True)
+    assert refusal("checkincidents", check(definition, grid)) == f"Layer “911_calls”, chosen as “Incidents”, {remedy}"
+    assert "Layer “Town”, chosen as “" in refusal("buildgrid", {"BOUNDARY": town, "OUTPUT": "memory:"})
+    assert "Layer “Town”, chosen as “" in refusal(
+        "buildgrid", {"BOUNDARY": grid, "EXCLUSIONS": [town], "OUTPUT": "memory:"}
+    )
+    history = {
+        "GRID": grid,
+        "INCIDENTS": memory_layer("Point", [(None, [None] * 5)], CLEAN),
+        "INDICATORS": [grid, calls],
+    }
+    sentence = refusal("trainmodel", {**history, "TIME_ZONE": "Europe/Berlin", "MODEL": "TEMPORARY_OUTPUT"})
+    assert "Layer “911_calls”, chosen as “" in sentence
 
 
 def test_empty_grid_and_forecast(refused: Any) -> None:

@@ -369,7 +369,7 @@ def test_what_the_user_set_on_the_input_is_respected(mixed, context):
     assert rows(definition(mixed.id(), selectedFeaturesOnly=False, featureLimit=3)) == (False, 3)
     if hasattr(definition, "filterExpression"):
         assert rows(definition(mixed.id(), filterExpression='"small" = 7')) == (False, 2)
-    with pytest.raises(InputError, match="INPUT"):
+    with pytest.raises(InputError, match="chosen as “Input”, cannot be opened"):
         LayerSource.from_parameter(algorithm, {"INPUT": "/no/such/file.gpkg"}, "INPUT", context)
 
 

@@ -15,10 +15,8 @@ from qgis.core import (
 )
 
 from patrol_missions.core.errors import InputError
-from patrol_missions.gui.layers import ROLE_PROPERTY
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.recipes import Files
-from patrol_missions.gui.results import drop_half_written, rows_of
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def project(qgis_application):
     project.clear()
 
 
-def write(files, project, name, features=1):
+def write(files, project, name):
     """A layer as an algorithm writes it."""
     context = QgsProcessingContext()
     context.setProject(project)
@@ -37,8 +35,7 @@ def write(files, project, name, features=1):
     sink, uri = QgsProcessingUtils.createFeatureSink(destination, context, QgsFields(), QgsWkbTypes.Type.Point, crs)
     feature = QgsFeature()
     feature.setGeometry(QgsGeometry.fromWkt("POINT(1 2)"))
-    for _ in range(features):
-        sink.addFeature(feature)
+    sink.addFeature(feature)
     del sink
     return uri
 
@@ -77,25 +74,6 @@ def test_layers_that_were_open_before_can_be_read_while_it_is_held(project, tmp_
     hold.hold(files.package)
     assert layer.featureCount() == 1
     assert len(list(layer.getFeatures())) == 1
-    hold.release()
-
-
-def test_layers_that_a_run_left_half_written_are_removed(project, tmp_path):
-    files = Files(tmp_path / "city.gpkg")
-    hold = PackageHold(project)
-    hold.hold(files.package)
-    layers = []
-    for name in ("whole", "half"):
-        layers.append(QgsVectorLayer(write(files, project, name), name, "ogr"))
-        layers[-1].setCustomProperty(ROLE_PROPERTY, name)
-        project.addMapLayer(layers[-1])
-    before = rows_of(project)
-    assert drop_half_written(project, before)
-    assert len(project.mapLayers()) == 2
-    write(files, project, "half", features=0)
-    assert drop_half_written(project, before)
-    assert [layer.name() for layer in project.mapLayers().values()] == ["whole"]
-    assert not drop_half_written(QgsProject(), before)
     hold.release()
 
 

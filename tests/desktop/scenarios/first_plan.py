@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsProject
@@ -232,6 +234,35 @@ def step_planning_again_keeps_the_forecast(desk):
     assert dock.plan.list.count() == districts, "one mission in each district"
     assert dock.state.layer("forecast").id() == forecast
     assert [layer.name() for layer in QgsProject.instance().mapLayers().values()].count("Missions") == 1
+
+
+def step_cancelling_while_a_result_is_written_keeps_the_one_before(desk):
+    dock = desk.dock
+    layer, count = dock.state.layer("forecast"), dock.plan.settings.shift_count
+    before, shifts = layer.featureCount(), count.value()
+    count.setValue(60)
+    heard = []
+
+    def cancel(_percent, text):
+        if text == "Writing the forecast":
+            heard.append(text)
+            if len(heard) == 2:  # some rows are in the file
+                dock.runner.cancel()
+
+    dock.runner.progressed.connect(cancel)
+    desk.click(dock.plan.plan_button)
+    desk.wait_for_run(30)
+    dock.runner.progressed.disconnect(cancel)
+    assert len(heard) > 1
+    assert any("was cancelled" in message for message in desk.messages()), desk.messages()
+    with closing(sqlite3.connect(layer.source().partition("|")[0])) as file:
+        tables = [name for (name,) in file.execute("SELECT table_name FROM gpkg_contents")]
+        assert file.execute("SELECT count(*) FROM forecast").fetchone() == (before,)
+    assert not [name for name in tables if name.endswith("_unfinished")]
+    assert dock.state.layer("forecast") is layer
+    assert len(list(layer.getFeatures())) == before
+    desk.iface.messageBar().clearWidgets()
+    count.setValue(shifts)
 
 
 def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
