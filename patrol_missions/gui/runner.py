@@ -19,11 +19,12 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from patrol_missions.core.errors import PatrolError
+from patrol_missions.gui.layers import roles
 
 LOGGER = logging.getLogger(__name__)
 
 _PATIENCE_MS = 5000
-"""How long unloading the plugin or opening another project waits for a cancelled task."""
+"""How long unloading the plugin or opening another project waits for a cancelled task; then it is left to itself."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,6 @@ class Runner(QObject):
         self._furthest = 0.0
         self._task: QgsProcessingAlgRunnerTask | None = None
         self._awaited = False
-        self._kept: tuple[object, ...] = ()
 
     def busy(self) -> bool:
         """Whether a run is under way."""
@@ -132,14 +132,17 @@ class Runner(QObject):
             self._task.cancel()
 
     def stop(self) -> None:
-        """Cancel and wait until the task is at rest and its files are closed; ``canceled`` follows later."""
+        """Cancel and wait until the task is at rest and its files are closed; ``canceled`` follows later.
+
+        A task that is deep in something long is not waited for any longer than the user would.
+        """
         self.cancel()
         if self._task is not None and not self._awaited:
             self._awaited = True  # a task that is waited for a second time makes QGIS hang
             self._task.waitForFinished(_PATIENCE_MS)
 
     def tear_down(self) -> None:
-        """Stop, so that no task outlives the plugin."""
+        """Stop, so that no task says anything to what is being unloaded."""
         self.blockSignals(True)
         self.stop()
 
@@ -176,9 +179,11 @@ class Runner(QObject):
         task = QgsProcessingAlgRunnerTask(algorithm, parameters, context, feedback)
         task.setDescription(f"{self._title}: {step.title}")
         task.executed.connect(self._executed)
-        # QGIS keeps references to these, not the objects: they must live as long as the task does
+        # QGIS keeps references to these, not the objects. They must live as long as the task does, and it may outlive
+        # us where it does not hear a cancel in time, so they are tied to the task itself.
+        kept = (algorithm, parameters, context, feedback)
+        task.executed.connect(lambda *_: kept)
         self._task, self._feedback, self._context_now = task, feedback, context
-        self._kept = (algorithm, parameters)
         self._awaited = False
         QgsApplication.taskManager().addTask(task)
 
@@ -210,7 +215,7 @@ class Runner(QObject):
 
     def _end(self) -> str:
         title = self._title
-        self._title, self._steps, self._task, self._kept = "", [], None, ()
+        self._title, self._steps, self._task = "", [], None
         return title
 
     # --- what it says
@@ -257,13 +262,13 @@ def _take_layers(
     step: Step, results: Mapping[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
 ) -> dict[str, QgsVectorLayer]:
     """Open the layers a step wrote and have them styled."""
-    details = context.layersToLoadOnCompletion()
+    details, titles = context.layersToLoadOnCompletion(), roles()
     layers: dict[str, QgsVectorLayer] = {}
     for output, role in step.roles.items():
         source = results.get(output)
         if not source:
             continue
-        layer = QgsVectorLayer(str(source), role, "ogr")
+        layer = QgsVectorLayer(str(source), titles[role].title if role in titles else role, "ogr")
         if not layer.isValid():
             raise PatrolError(f"{step.title}: the result {source} cannot be opened.", "Look in the log.")
         styler = details[source].postProcessor() if source in details else None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
+from typing import ClassVar
 
 import pytest
 from qgis.core import (
@@ -14,8 +17,10 @@ from qgis.core import (
     QgsProject,
     QgsTask,
 )
-from qgis.PyQt.QtCore import QCoreApplication, QEventLoop, QTimer
+from qgis.PyQt import sip
+from qgis.PyQt.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 
+from patrol_missions.gui import runner as runner_module
 from patrol_missions.gui.recipes import Files
 from patrol_missions.gui.runner import Runner, Step
 
@@ -50,6 +55,24 @@ class Waits(QgsProcessingAlgorithm):
         return {"WAITED": seconds}
 
 
+class Deaf(Waits):
+    """Does not hear a cancel: it is deep in something long."""
+
+    NAME = "deaf"
+    ends: ClassVar = []
+
+    def processAlgorithm(self, parameters, context, feedback):  # noqa: N802
+        feedback.pushInfo("begun")
+        end = time.monotonic() + self.parameterAsDouble(parameters, "SECONDS", context)
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        Deaf.ends.append(
+            (sip.isdeleted(feedback), feedback.isCanceled(), self.parameterAsString({}, "SECONDS", context))
+        )
+        feedback.pushInfo("at last")
+        return {}
+
+
 class Crashes(Waits):
     NAME = "crashes"
 
@@ -72,7 +95,7 @@ class _Provider(QgsProcessingProvider):
         return "Tests"
 
     def loadAlgorithms(self):  # noqa: N802
-        for algorithm in (Waits, Crashes, Unable):
+        for algorithm in (Waits, Deaf, Crashes, Unable):
             self.addAlgorithm(algorithm())
 
 
@@ -250,3 +273,28 @@ def test_tearing_down_waits_for_the_task(provider, project):
         QCoreApplication.processEvents()
     assert QgsApplication.taskManager().countActiveTasks() == 0
     assert heard.ends == [], "a torn-down runner says nothing more"
+
+
+def test_a_task_that_does_not_hear_is_left_to_itself_with_all_it_needs(provider, project, monkeypatch):
+    """As when the plugin is unloaded while something long goes on: the runner goes, what the task talks to stays."""
+    monkeypatch.setattr(runner_module, "_PATIENCE_MS", 50)
+    runner = Runner(project)
+    heard = Heard(runner)
+    runner.run("Long", [waits(1.0, algorithm="deaf")])
+    heard.wait(lambda h: ("info", "begun") in h.said)
+    feedback = weakref.ref(runner._feedback)
+    began = time.monotonic()
+    runner.tear_down()
+    assert time.monotonic() - began < 0.5
+    sip.delete(runner)
+    del runner, heard
+    gc.collect()
+    assert feedback() is not None
+    while QgsApplication.taskManager().countActiveTasks() and time.monotonic() - began < 5:
+        QCoreApplication.processEvents()
+    assert Deaf.ends == [(False, True, "")]
+    while feedback() is not None and time.monotonic() - began < 5:
+        QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+    assert feedback() is None, "nothing of it stays"
