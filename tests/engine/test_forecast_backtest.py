@@ -15,6 +15,7 @@ from patrol_missions.engine.forecast.calibration import BINS, CENTRES, Calibrati
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import WEEK_S, Panel
+from patrol_missions.engine.forecast.surface import Surfaces
 from patrol_missions.engine.forecast.workers import Workers
 
 
@@ -79,9 +80,8 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
     slow_deviance, slow_hits = [], []
     for number, origin in enumerate(when.backtest):
         rows = timeline.span(panel, int(origin), WEEK_S)
-        features = Features(
-            history.advance(int(origin)), panel.instances.take(rows), [DEFAULTS["B4"]] * 2, none, (0, 1)
-        )
+        surfaces = Surfaces(panel.cells, [DEFAULTS["B4"]] * 2)
+        features = Features(history.advance(int(origin)), panel.instances.take(rows), surfaces, none, (0, 1))
         test.week(number, features, labels, rows.start, rows.stop)
         share = baselines.shares(history, 0, [DEFAULTS["B2"]])[0]
         expected = features.totals[0][:, None] * share[None, :]
