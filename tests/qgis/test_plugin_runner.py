@@ -282,7 +282,7 @@ def test_a_task_that_does_not_hear_is_left_to_itself_with_all_it_needs(provider,
     heard = Heard(runner)
     runner.run("Long", [waits(1.0, algorithm="deaf")])
     heard.wait(lambda h: ("info", "begun") in h.said)
-    feedback = weakref.ref(runner._feedback)
+    feedback, context = weakref.ref(runner._feedback), weakref.ref(runner._context_now)
     began = time.monotonic()
     runner.tear_down()
     assert time.monotonic() - began < 0.5
@@ -290,6 +290,7 @@ def test_a_task_that_does_not_hear_is_left_to_itself_with_all_it_needs(provider,
     del runner, heard
     gc.collect()
     assert feedback() is not None
+    assert context() is not None
     while QgsApplication.taskManager().countActiveTasks() and time.monotonic() - began < 5:
         QCoreApplication.processEvents()
     assert Deaf.ends == [(False, True, "")]
