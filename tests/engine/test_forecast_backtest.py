@@ -70,14 +70,20 @@ def panel() -> Panel:
     return panel_of(*hot_city(days=200, incidents=4000))
 
 
+def deviance(happened: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Poisson deviance, element by element."""
+    certain = np.where(happened > 0, happened * np.log(np.maximum(happened, 1e-9) / expected), 0)
+    return 2 * (certain - happened + expected)
+
+
 def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
     """Deviance and hits of one baseline, computed again from the full table of cells and shifts."""
     when = timeline.of(panel)
     settings = [dict(DEFAULTS) for _ in panel.categories]
-    test = Backtest(len(when.backtest), 3, settings, [None, None], Workers(1))
+    test = Backtest(len(when.backtest), 3, settings, [None, None], Workers(1), panel.cells)
     labels = [panel.labels(category, panel.end) for category in range(2)]
     history, none = History(panel), indicators.compute(panel.cells, [], {})
-    slow_deviance, slow_hits = [], []
+    slow_deviance, slow_hits, slow_cells = [], [], np.zeros(len(panel.cells))
     for number, origin in enumerate(when.backtest):
         rows = timeline.span(panel, int(origin), WEEK_S)
         surfaces = Surfaces(panel.cells, [DEFAULTS["B4"]] * 2)
@@ -88,31 +94,59 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
         happened = np.zeros_like(expected)
         instance, cell, count = labels[0].between(rows.start, rows.stop)
         happened[instance - rows.start, cell] = count
-        slow_deviance.append(
-            2
-            * np.sum(
-                np.where(happened > 0, happened * np.log(np.maximum(happened, 1e-9) / expected), 0)
-                - happened
-                + expected
-            )
-        )
+        slow_deviance.append(deviance(happened, expected).sum())
+        slow_cells += happened.sum(axis=0)
         top = np.argsort(-share, kind="stable")[: math.ceil(0.05 * len(share))]
         slow_hits.append(happened[:, top].sum())
     judged = test.finish()[0]
     assert len(when.backtest) >= 6
     assert judged.methods["B2"].deviance[0] == pytest.approx(slow_deviance[0], rel=1e-3), "nothing to calibrate on yet"
     assert judged.methods["B2"].deviance.sum() == pytest.approx(sum(slow_deviance), rel=0.05)
-    np.testing.assert_allclose(judged.methods["B2"].hits[:, 1], slow_hits, atol=1e-6)
+    np.testing.assert_allclose(judged.methods["B2"].found(0.05), slow_hits, atol=1e-6)
+    np.testing.assert_allclose(judged.happened, slow_cells, atol=1e-4)
     uniform = judged.methods["B0"].hits.sum(axis=0) / judged.observed.sum()
-    np.testing.assert_allclose(uniform, [3 / 256, 13 / 256], rtol=1e-6)
+    np.testing.assert_allclose(uniform, np.ceil(np.array(backtest.CURVE_SHARES) * 256) / 256, rtol=1e-6)
     assert judged.explained("B0") == 0.0
     assert judged.explained("B4") > 0.05
 
 
 def test_hand_worked_hits_with_ties_drawn_by_lot() -> None:
     log = np.log(np.array([[4.0, 2.0, 2.0, 2.0, 1.0]]))
-    chance = backtest._credit(log, np.zeros(5, dtype=int), np.arange(5), 2)
-    np.testing.assert_allclose(chance, [1.0, 1 / 3, 1 / 3, 1 / 3, 0.0])
+    chance = backtest._credit(log, np.zeros(5, dtype=int), np.arange(5), np.array([2, 4]))
+    np.testing.assert_allclose(chance[:, 0], [1.0, 1 / 3, 1 / 3, 1 / 3, 0.0])
+    np.testing.assert_allclose(chance[:, 1], [1.0, 1.0, 1.0, 1.0, 0.0])
+
+
+def test_blocks_split_the_deviance_and_cells_the_expectation(panel: Panel) -> None:
+    """By block and by cell, forecasts are compared with the very numbers that decide between them."""
+    when = timeline.of(panel)
+    settings = [dict(DEFAULTS) for _ in panel.categories]
+    test = Backtest(2, 3, settings, [None, None], Workers(1), panel.cells)
+    labels = [panel.labels(category, panel.end) for category in range(2)]
+    history, none = History(panel), indicators.compute(panel.cells, [], {})
+    slow = {code: np.zeros((2, len(panel.cells))) for code in ("B1", "B4")}
+    expected_cells = np.zeros(len(panel.cells))
+    for number, origin in enumerate(when.backtest[:2]):
+        rows = timeline.span(panel, int(origin), WEEK_S)
+        surfaces = Surfaces(panel.cells, [DEFAULTS["B4"]] * 2)
+        features = Features(history.advance(int(origin)), panel.instances.take(rows), surfaces, none, (0, 1))
+        test.week(number, features, labels, rows.start, rows.stop)
+        instance, cell, count = labels[0].between(rows.start, rows.stop)
+        for code, each in slow.items():
+            share = baselines.shares(history, 0, [DEFAULTS[code]])[0]
+            known = calibration.fit(test.categories[0].methods[code].tally.first(number))
+            log = known.apply(np.log(features.totals[0][:, None] * share[None, :]), features.instances.shift[:, None])
+            happened = np.zeros_like(log)
+            happened[instance - rows.start, cell] = count
+            each[number] = deviance(happened, np.exp(log)).sum(axis=0)
+            expected_cells += np.exp(log).sum(axis=0) * (code == "B4")
+    judged = test.finish()[0].methods
+    of_cell, count = test.blocks.of_cell, test.blocks.count
+    assert count == 16, "16 x 16 cells, and no block smaller than 4 x 4"
+    difference = np.stack([np.bincount(of_cell, row, count) for row in slow["B1"] - slow["B4"]])
+    np.testing.assert_allclose(judged["B1"].by_block - judged["B4"].by_block, difference, atol=1e-6)
+    np.testing.assert_allclose(judged["B4"].expected, expected_cells, rtol=1e-6)
+    np.testing.assert_allclose(judged["B4"].deviance, slow["B4"].sum(axis=1), rtol=1e-6)
 
 
 def results(

@@ -14,14 +14,18 @@ import numpy as np
 
 from patrol_missions.engine.forecast import baselines, calibration
 from patrol_missions.engine.forecast.baselines import Baseline
-from patrol_missions.engine.forecast.calibration import Tally
+from patrol_missions.engine.forecast.blocks import Blocks
+from patrol_missions.engine.forecast.calibration import Calibration, Tally
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.model import Trees
-from patrol_missions.engine.forecast.panel import Labels
+from patrol_missions.engine.forecast.panel import Cells, Labels
 from patrol_missions.engine.forecast.workers import Workers
 
 AREA_SHARES = (0.01, 0.05)
-"""Shares of the cells, per shift, on which hit rates are reported."""
+"""Shares of the cells, per shift, on which the table of scores reports hit rates."""
+
+CURVE_SHARES = (0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2)
+"""Shares of the cells, per shift, at which hits are counted."""
 
 MODEL = "LightGBM"
 _DRAWS = 2000
@@ -33,13 +37,22 @@ class Judged:
     """How one forecast of one category did.
 
     :param tally: what was expected and what happened, before calibration
-    :param hits: incidents in the cells with the highest expectation, shape (weeks, area shares)
-    :param deviance: Poisson deviance per week after running calibration, shape (weeks,); filled by :func:`finish`
+    :param hits: incidents in the cells with the highest expectation, shape (weeks, :data:`CURVE_SHARES`)
+    :param deviance: Poisson deviance per week after running calibration, shape (weeks,)
+    :param by_block: the same by block of cells, up to a constant per week and block that is the same for all forecasts
+        of the category, shape (weeks, blocks)
+    :param expected: incidents expected per cell in all weeks, after running calibration, shape (cells,)
     """
 
     tally: Tally
     hits: np.ndarray
     deviance: np.ndarray
+    by_block: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    expected: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def found(self, share: float) -> np.ndarray:
+        """Incidents per week in one of the :data:`CURVE_SHARES`, shape (weeks,)."""
+        return np.asarray(self.hits[:, CURVE_SHARES.index(share)])
 
 
 @dataclass(eq=False)
@@ -47,10 +60,12 @@ class CategoryBacktest:
     """All forecasts of one category, by code (``B0`` ... and :data:`MODEL`).
 
     :param raw_total: what the trees expected in all weeks before they are given the total of level and rhythm
+    :param happened: incidents per cell in all weeks, shape (cells,)
     """
 
     methods: dict[str, Judged] = field(default_factory=dict)
     raw_total: float = 0.0
+    happened: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     @property
     def observed(self) -> np.ndarray:
@@ -90,6 +105,7 @@ class Backtest:
 
     :param settings: for each category the baselines by code
     :param trees: for each category its model, or ``None``; models may be replaced between weeks
+    :param cells: the grid
     """
 
     def __init__(
@@ -99,16 +115,21 @@ class Backtest:
         settings: Sequence[dict[str, Baseline]],
         trees: Sequence[Trees | None],
         workers: Workers,
+        cells: Cells,
     ) -> None:
         self.settings, self.trees, self.workers = settings, trees, workers
-        self.categories = [CategoryBacktest() for _ in settings]
-        self.constant = np.zeros((len(settings), weeks))
-        self.raw_totals = np.zeros(len(settings))
+        self.categories = [CategoryBacktest(happened=np.zeros(len(cells))) for _ in settings]
+        self.blocks = Blocks.of(cells)
         for category, chosen in enumerate(settings):
             codes = [*chosen, MODEL] if trees[category] else list(chosen)
             for code in codes:
-                judged = Judged(Tally.empty(weeks, shifts), np.zeros((weeks, len(AREA_SHARES))), np.zeros(weeks))
-                self.categories[category].methods[code] = judged
+                self.categories[category].methods[code] = Judged(
+                    Tally.empty(weeks, shifts),
+                    np.zeros((weeks, len(CURVE_SHARES))),
+                    np.zeros(weeks),
+                    np.zeros((weeks, self.blocks.count)),
+                    np.zeros(len(cells)),
+                )
 
     def week(self, number: int, features: Features, labels: Sequence[Labels], first: int, last: int) -> None:
         """Forecast and judge one week; ``features`` are as known at its begin, for panel rows ``first`` to ``last``."""
@@ -120,7 +141,7 @@ class Backtest:
         chosen = self.settings[category]
         instance, cell, count = labels.between(first, last)
         happened = (instance - first, cell, count)
-        self.constant[category, number] = 2 * float(np.sum(count * np.log(np.maximum(count, 1e-12))) - count.sum())
+        self.categories[category].happened += np.bincount(cell, count, minlength=len(self.blocks.of_cell))
         shares = baselines.shares(features.history, category, list(chosen.values()))
         log_totals = np.log(np.maximum(features.totals[category], 1e-12))
         for code, share in zip(chosen, shares):
@@ -129,7 +150,7 @@ class Backtest:
         trees = self.trees[category]
         if trees is not None:
             raw = raw_log_expected(trees, features, category)
-            self.raw_totals[category] += float(np.exp(raw).sum())
+            self.categories[category].raw_total += float(np.exp(raw).sum())
             log = rescaled(raw, features, category)
             self._judge(category, MODEL, number, features, log, happened, log)
 
@@ -147,21 +168,22 @@ class Backtest:
         judged = self.categories[category].methods[code]
         instance, cell, count = happened
         shift = features.instances.shift
+        known = calibration.fit(judged.tally.first(week))
+        expected = _per_cell(known, log, shift, len(order) == 1)
+        told = count * known.apply(log[instance, cell], shift[instance])
+        judged.expected += expected
+        judged.by_block[week] = 2 * (self.blocks.sums(expected) - self.blocks.sums(told, cell))
+        constant = 2 * float(np.sum(count * np.log(np.maximum(count, 1e-12))) - count.sum())
+        judged.deviance[week] = constant + judged.by_block[week].sum()
         for each in np.unique(shift):
             mine = shift[instance] == each
             judged.tally.add(week, int(each), log[shift == each], log[instance[mine], cell[mine]], count[mine])
         row = np.minimum(instance, len(order) - 1)
-        for place, share in enumerate(AREA_SHARES):
-            judged.hits[week, place] += count @ _credit(order, row, cell, math.ceil(share * log.shape[1]))
+        flagged = np.array([math.ceil(share * log.shape[1]) for share in CURVE_SHARES])
+        judged.hits[week] = count @ _credit(order, row, cell, flagged)
 
     def finish(self) -> list[CategoryBacktest]:
-        """Fill in the deviances, with running calibration."""
-        for constant, raw_total, category in zip(self.constant, self.raw_totals, self.categories):
-            category.raw_total = float(raw_total)
-            for judged in category.methods.values():
-                for week in range(len(judged.deviance)):
-                    known = calibration.fit(judged.tally.first(week))
-                    judged.deviance[week] = constant[week] + known.deviance(judged.tally.week(week))
+        """What was found."""
         return self.categories
 
 
@@ -218,14 +240,26 @@ def gains(category: CategoryBacktest, rng: np.random.Generator) -> list[Gain]:
     return result
 
 
-def _credit(log: np.ndarray, row: np.ndarray, cell: np.ndarray, flagged: int) -> np.ndarray:
-    """Chance (0 to 1) that each cell is among the ``flagged`` highest of its row, ties being drawn by lot."""
+def _per_cell(known: Calibration, log: np.ndarray, shift: np.ndarray, one_map: bool) -> np.ndarray:
+    """Calibrated incidents per cell over all instances of a week; ``one_map``: instances differ by level only."""
+    if not one_map:
+        return np.asarray(np.exp(known.apply(log, shift[:, None])).sum(axis=0))
+    total = np.exp(known.apply(log[:, 0], shift)).sum()
+    return np.asarray(total * np.exp(known.slope * (log[0] - log[0, 0])))
+
+
+def _credit(log: np.ndarray, row: np.ndarray, cell: np.ndarray, flagged: np.ndarray) -> np.ndarray:
+    """Chance (0 to 1) that each cell is among the highest of its row, ties being drawn by lot.
+
+    :param flagged: how many cells are chosen, shape (choices,)
+    :return: shape (incidents, choices)
+    """
     ordered = np.sort(log, axis=1)
-    chance = np.empty(len(cell))
+    chance = np.empty((len(cell), len(flagged)))
     for each in np.unique(row):
         mine = row == each
         value = log[each, cell[mine]]
         higher = log.shape[1] - np.searchsorted(ordered[each], value, side="right")
         equal = log.shape[1] - higher - np.searchsorted(ordered[each], value, side="left")
-        chance[mine] = np.clip((flagged - higher) / equal, 0.0, 1.0)
+        chance[mine] = np.clip((flagged - higher[:, None]) / equal[:, None], 0.0, 1.0)
     return chance

@@ -42,8 +42,8 @@ def score_table(trained: Trained) -> Table:
                 "total_ratio": ratio,
                 "slope": slope,
             }
-            for place, share in enumerate(AREA_SHARES):
-                rate = float(each.hits[:, place].sum()) / observed if observed else np.nan
+            for share in AREA_SHARES:
+                rate = float(each.found(share).sum()) / observed if observed else np.nan
                 row[f"hit_rate_{100 * share:g}"] = rate
                 row[f"pai_{100 * share:g}"] = rate / share
             rows.append(row)

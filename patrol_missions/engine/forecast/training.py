@@ -176,7 +176,8 @@ class _Training:
         if weeks == 0:
             return []
         labels = self._labels(self.panel.end)
-        test = Backtest(weeks, len(self.panel.plan.shifts), self.settings, self.trees, self.workers)
+        shifts = len(self.panel.plan.shifts)
+        test = Backtest(weeks, shifts, self.settings, self.trees, self.workers, self.panel.cells)
         late = when.training[when.training >= when.begin_backtest]
         for number, origin in enumerate(when.backtest):
             done = low + (high - low) * number / weeks

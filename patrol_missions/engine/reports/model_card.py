@@ -135,7 +135,7 @@ def _scores(trained: Trained) -> list[html.Html]:
             if code == choice.ships:
                 name = html.Html(f"{html.stacked(name)} {html.chip('good', 'ships')}")
             gain = gains.get(code)
-            hits = each.hits.sum(axis=0) / max(observed, 1e-9)
+            hits = [float(each.found(share).sum()) / max(observed, 1e-9) for share in AREA_SHARES]
             rows.append(
                 (
                     choice.category if code == "B0" else "",
@@ -143,7 +143,7 @@ def _scores(trained: Trained) -> list[html.Html]:
                     _percent(judged.explained(code)) if observed else "",
                     f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f} %" if gain and code != "B0" else "",
                     *(f"{rate / share:.1f}" if observed else "" for rate, share in zip(hits, AREA_SHARES)),
-                    _percent(float(hits[-1])) if observed else "",
+                    _percent(hits[-1]) if observed else "",
                 )
             )
     headers = ("Category", "Forecast", "Explained", "LightGBM’s gain", "PAI 1 %", "PAI 5 %", "Hits 5 %")
