@@ -110,13 +110,6 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
     assert judged.explained("B4") > 0.05
 
 
-def test_hand_worked_hits_with_ties_drawn_by_lot() -> None:
-    log = np.log(np.array([[4.0, 2.0, 2.0, 2.0, 1.0]]))
-    chance = backtest._credit(log, np.zeros(5, dtype=int), np.arange(5), np.array([2, 4]))
-    np.testing.assert_allclose(chance[:, 0], [1.0, 1 / 3, 1 / 3, 1 / 3, 0.0])
-    np.testing.assert_allclose(chance[:, 1], [1.0, 1.0, 1.0, 1.0, 0.0])
-
-
 def test_blocks_split_the_deviance_and_cells_the_expectation(panel: Panel) -> None:
     """By block and by cell, forecasts are compared with the very numbers that decide between them."""
     when = timeline.of(panel)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from patrol_missions.engine.forecast import baselines, calibration
+from patrol_missions.engine.forecast import baselines, calibration, metrics
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.blocks import Blocks
 from patrol_missions.engine.forecast.calibration import Calibration, Tally
@@ -180,7 +180,7 @@ class Backtest:
             judged.tally.add(week, int(each), log[shift == each], log[instance[mine], cell[mine]], count[mine])
         row = np.minimum(instance, len(order) - 1)
         flagged = np.array([math.ceil(share * log.shape[1]) for share in CURVE_SHARES])
-        judged.hits[week] = count @ _credit(order, row, cell, flagged)
+        judged.hits[week] = count @ metrics.chance_flagged(order, row, cell, flagged)
 
     def finish(self) -> list[CategoryBacktest]:
         """What was found."""
@@ -246,20 +246,3 @@ def _per_cell(known: Calibration, log: np.ndarray, shift: np.ndarray, one_map: b
         return np.asarray(np.exp(known.apply(log, shift[:, None])).sum(axis=0))
     total = np.exp(known.apply(log[:, 0], shift)).sum()
     return np.asarray(total * np.exp(known.slope * (log[0] - log[0, 0])))
-
-
-def _credit(log: np.ndarray, row: np.ndarray, cell: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """Chance (0 to 1) that each cell is among the highest of its row, ties being drawn by lot.
-
-    :param flagged: how many cells are chosen, shape (choices,)
-    :return: shape (incidents, choices)
-    """
-    ordered = np.sort(log, axis=1)
-    chance = np.empty((len(cell), len(flagged)))
-    for each in np.unique(row):
-        mine = row == each
-        value = log[each, cell[mine]]
-        higher = log.shape[1] - np.searchsorted(ordered[each], value, side="right")
-        equal = log.shape[1] - higher - np.searchsorted(ordered[each], value, side="left")
-        chance[mine] = np.clip((flagged - higher[:, None]) / equal[:, None], 0.0, 1.0)
-    return chance
