@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
     QgsCsException,
+    QgsProcessingAlgorithm,
+    QgsProcessingContext,
     QgsProcessingFeatureSource,
     QgsRectangle,
     QgsUnitTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication
 
+from patrol_missions.core import withheld
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.names import EXPECTED
@@ -105,6 +110,47 @@ def grid_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTr
         or empty_problem(source)
         or crs_problem(source, transforms)
     )
+
+
+def withheld_problem(fields: Iterable[str]) -> str:
+    """Which of some fields must not steer patrols, and why."""
+    for name in fields:
+        told = withheld.reason(name)
+        if told:
+            return tr("Field “{field}” tells {what}, which may not steer patrols: leave it out.").format(
+                field=name, what=told
+            )
+    return ""
+
+
+def numbers_problem(source: QgsProcessingFeatureSource, fields: Sequence[str]) -> str:
+    """Which of some fields a layer lacks, or are no numbers, or must not steer patrols."""
+    for name in fields:
+        place = source.fields().lookupField(name)
+        if place < 0:
+            return tr("Layer “{layer}” has no field “{field}”.").format(layer=source.sourceName(), field=name)
+        if not source.fields().at(place).isNumeric():
+            return tr("Field “{field}” of layer “{layer}” holds no numbers: choose numeric fields.").format(
+                layer=source.sourceName(), field=name
+            )
+    return withheld_problem(fields)
+
+
+def indicators_problem(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: dict[str, Any],
+    grid: QgsProcessingFeatureSource,
+    context: QgsProcessingContext,
+) -> str:
+    """Why the parameters KIND_FIELD and INDICATOR_FIELDS cannot be used."""
+    fields = algorithm.parameterAsFields(parameters, "INDICATOR_FIELDS", context)
+    own = [name for name in fields if name.lower() in (*GRID_FIELDS, "fid")]
+    if own:
+        return tr("Field “{field}” of the grid is no indicator: leave it out of the indicator fields.").format(
+            field=own[0]
+        )
+    kind = algorithm.parameterAsString(parameters, "KIND_FIELD", context)
+    return withheld_problem([kind]) or numbers_problem(grid, fields)
 
 
 def history_problem(

@@ -38,6 +38,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
     INCIDENTS = "INCIDENTS"
     INDICATORS = "INDICATORS"
     KIND_FIELD = "KIND_FIELD"
+    INDICATOR_FIELDS = "INDICATOR_FIELDS"
     START = "START"
     SHIFT_COUNT = "SHIFT_COUNT"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
@@ -130,16 +131,21 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
             self.tr("The layers that the model was trained with."),
         )
         self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
+        self.add(
+            shared.indicator_fields(self.INDICATOR_FIELDS, self.GRID),
+            self.tr("The fields of the grid that the model was trained with."),
+        )
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and files that cannot work."""
         shared.weight_rows(parameters.get(self.WEIGHTS))
-        return checks.model_problem(Path(self.parameterAsFile(parameters, self.MODEL, context))) or (
-            checks.history_problem(
-                self.source(parameters, self.GRID, context),
-                self.source(parameters, self.INCIDENTS, context),
-                context.transformContext(),
+        grid = self.source(parameters, self.GRID, context)
+        return (
+            checks.model_problem(Path(self.parameterAsFile(parameters, self.MODEL, context)))
+            or checks.history_problem(
+                grid, self.source(parameters, self.INCIDENTS, context), context.transformContext()
             )
+            or checks.indicators_problem(self, parameters, grid, context)
         )
 
     def prepare(
@@ -165,6 +171,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
                 "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
                 "weights_preset": shared.PRESETS[self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)],
                 "indicators": read.indicators,
+                "indicator_fields": read.indicator_fields,
             },
             read.tables,
         )

@@ -45,19 +45,21 @@ class Sources:
     incidents: LayerSource
     indicators: tuple[tuple[str, LayerSource], ...]
     kind_field: str
+    fields: tuple[str, ...]
     transforms: QgsCoordinateTransformContext
 
     @classmethod
     def of(
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
-        """The layers of the parameters GRID, INCIDENTS and INDICATORS, the latter split by KIND_FIELD."""
+        """The layers of GRID, INCIDENTS and INDICATORS, the latter split by KIND_FIELD, and the INDICATOR_FIELDS."""
         layers = layers_of(algorithm, parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
             LayerSource.from_parameter(algorithm, parameters, "INCIDENTS", context),
             tuple((name_of(layer), LayerSource.from_layer(layer)) for layer in layers),
             algorithm.parameterAsString(parameters, "KIND_FIELD", context).strip(),
+            tuple(algorithm.parameterAsFields(parameters, "INDICATOR_FIELDS", context)),
             context.transformContext(),
         )
 
@@ -68,6 +70,7 @@ class History:
 
     tables: dict[str, Table]
     indicators: Sequence[dict[str, str]]
+    indicator_fields: Sequence[dict[str, str]]
     cell_size_m: float
     crs: QgsCoordinateReferenceSystem
 
@@ -86,7 +89,7 @@ def name_of(layer: QgsVectorLayer) -> str:
 
 def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> History:
     """Read all layers, on the progress bar from 0 to ``end``."""
-    cells, size_m = read_grid(sources.grid, PartialFeedback(feedback, 0.0, 0.1 * end))
+    cells, size_m = read_grid(sources.grid, PartialFeedback(feedback, 0.0, 0.1 * end), sources.fields)
     crs = sources.grid.crs
     last = 0.6 * end if sources.indicators else end
     incidents = read_points(
@@ -101,7 +104,8 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
             key = f"indicator_{len(names)}"
             tables[key] = table
             names.append({"name": kind, "table": key})
-    return History(tables, names, size_m, crs)
+    fields = [{"name": name, "column": f"field_{place}"} for place, name in enumerate(sources.fields)]
+    return History(tables, names, fields, size_m, crs)
 
 
 def _by_kind(places: Table, layer: str) -> dict[str, Table]:

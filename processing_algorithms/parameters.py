@@ -9,6 +9,7 @@ from typing import Any
 from qgis.core import (
     QgsProcessing,
     QgsProcessingParameterEnum,
+    QgsProcessingParameterField,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterString,
@@ -85,6 +86,12 @@ def kind_field_help() -> str:
         "Indicator layers that have this field are split by its values, so that bars and schools of one layer count "
         "apart; other layers are one kind each. The same in training and forecasting."
     )
+
+
+def indicator_fields(name: str, grid: str) -> QgsProcessingParameterField:
+    """The parameter for numeric fields of the grid that a model learns from."""
+    numeric = QgsProcessingParameterField.DataType.Numeric
+    return QgsProcessingParameterField(name, tr("Indicator fields of the grid"), None, grid, numeric, True, True)
 
 
 def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:

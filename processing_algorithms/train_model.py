@@ -35,6 +35,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     TIME_ZONE = "TIME_ZONE"
     INDICATORS = "INDICATORS"
     KIND_FIELD = "KIND_FIELD"
+    INDICATOR_FIELDS = "INDICATOR_FIELDS"
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
@@ -130,6 +131,13 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             ),
         )
         self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
+        self.add(
+            shared.indicator_fields(self.INDICATOR_FIELDS, self.GRID),
+            self.tr(
+                "Numeric fields of the grid that shift risk, such as those made by Add indicators. Cells without a "
+                "number get the city's median. Forecast risk needs the same fields again."
+            ),
+        )
 
     def _add_advanced(self) -> None:
         integer = QgsProcessingParameterNumber.Type.Integer
@@ -157,11 +165,10 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and shifts that cannot work."""
         shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS))
+        grid = self.source(parameters, self.GRID, context)
         return checks.history_problem(
-            self.source(parameters, self.GRID, context),
-            self.source(parameters, self.INCIDENTS, context),
-            context.transformContext(),
-        )
+            grid, self.source(parameters, self.INCIDENTS, context), context.transformContext()
+        ) or checks.indicators_problem(self, parameters, grid, context)
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -187,6 +194,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
                 "threads": self.parameterAsInt(parameters, self.THREADS, context),
                 "jurisdiction": self._sources.grid.name,
                 "indicators": read.indicators,
+                "indicator_fields": read.indicator_fields,
             },
             read.tables,
         )

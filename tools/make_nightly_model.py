@@ -47,6 +47,7 @@ INPUTS = (
     ("MODEL", "forecast"),
     ("INDICATORS", "forecast"),
     ("KIND_FIELD", "forecast"),
+    ("INDICATOR_FIELDS", "forecast"),
     ("START", "forecast"),
     ("SHIFT_COUNT", "forecast"),
     ("WEIGHTS_PRESET", "forecast"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from qgis.core import (
@@ -31,10 +31,13 @@ _TOLERANCE = 1e-3  # of a cell's side
 _MOST_POINTS = 5_000_000
 
 
-def read_grid(source: LayerSource, feedback: Feedback | None = None) -> tuple[Table, float]:
+def read_grid(
+    source: LayerSource, feedback: Feedback | None = None, numbers: Sequence[str] = ()
+) -> tuple[Table, float]:
     """Cells of a grid layer in its order, and their side in metres.
 
-    The table has ``col, row`` (int64), ``district`` (coded) and ``share_inside`` (float64).
+    The table has ``col, row`` (int64), ``district`` (coded) and ``share_inside`` (float64), and the fields in
+    ``numbers`` as ``field_0``, ``field_1`` and so on (float64, NaN where there is no number).
 
     :raises InputError: the layer is no grid made by Build grid, or its squares are not where their ids say
     """
@@ -42,6 +45,7 @@ def read_grid(source: LayerSource, feedback: Feedback | None = None) -> tuple[Ta
         "cell_id": ("cell_id", As.ID),
         "district": ("district", As.LABEL),
         "share_inside": ("share_inside", As.NUMBER),
+        **{f"field_{place}": (name, As.NUMBER) for place, name in enumerate(numbers)},
     }
     table = read_table(source, columns, feedback)
     if len(table) == 0:
@@ -52,7 +56,7 @@ def read_grid(source: LayerSource, feedback: Feedback | None = None) -> tuple[Ta
     cells = np.array([parse_cell_id(str(name)) for name in names], dtype=np.int64).reshape(-1, 2)
     size_m = _cell_size(source, cells)
     found = {"col": cells[:, 0], "row": cells[:, 1]}
-    kept = {name: table[name] for name in ("district", "share_inside")}
+    kept = {name: values for name, values in table.columns.items() if name != "cell_id"}
     return Table({**found, **kept}, table.labels), size_m
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from forecast_makers import FIRST, SIZE_M, grid_table, hot_city, incident_table, panel_of
 
+from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast import baselines, indicators, tuning
 from patrol_missions.engine.forecast.baselines import FAMILIES, POOLED, Baseline
 from patrol_missions.engine.forecast.features import Features, frequent
 from patrol_missions.engine.forecast.history import History
-from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Panel
+from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Cells, Panel
 from patrol_missions.engine.forecast.sampling import sample
 from patrol_missions.engine.forecast.surface import DEFAULT, Surfaces
 
@@ -207,3 +208,38 @@ def test_indicators_measure_distance_and_density() -> None:
     assert found.distance_m[0, 0] == pytest.approx(100.0)
     np.testing.assert_allclose(found.density[0, :, 0], [0.6, 0.8])
     assert found.columns()[0] == ["distance to bars", "bars within 250 m", "bars within 500 m"]
+
+
+def test_fields_of_the_grid_are_indicators_without_gaps() -> None:
+    table = hot_city(days=30, incidents=100)[1]
+    income = np.arange(len(table), dtype=np.float64)
+    income[:2] = np.nan, np.inf
+    cells = panel_of(hot_city(days=30, incidents=100)[0], table).cells
+    tables = {"cells": Table({**table.columns, "field_0": income, "field_1": -income}, table.labels)}
+    fields = [{"name": "income", "column": "field_0"}, {"name": "vacancies", "column": "field_1"}]
+    found = indicators.of(cells, {"indicator_fields": fields}, tables)
+    names, values = found.columns()
+    assert names == ["value of income", "value of vacancies"]
+    np.testing.assert_array_equal(values[0][2:], income[2:])
+    median = np.median(income[2:])
+    assert values[0][:2].tolist() == [median, median]
+    turned = found.only([], ["vacancies", "income"])
+    np.testing.assert_array_equal(turned.values, found.values[::-1])
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (["pct_black"], "Field “pct_black” tells the race, ethnicity or origin of residents"),
+        (["income", "income"], "“income” is given twice"),
+        (["nothing"], "Field “nothing” of the grid has no number in any cell"),
+        (["absent"], "has no column “absent”"),
+    ],
+)
+def test_fields_that_cannot_be_indicators_get_a_sentence(fields: list[str], sentence: str) -> None:
+    table = grid_table(3, 3)
+    numbers = {"income": np.ones(9), "pct_black": np.ones(9), "nothing": np.full(9, np.nan)}
+    cells = Cells.of(table, SIZE_M)
+    listed = [{"name": name, "column": name} for name in fields]
+    with pytest.raises(InputError, match=sentence):
+        indicators.compute(cells, [], {"cells": Table({**table.columns, **numbers}, table.labels)}, listed)

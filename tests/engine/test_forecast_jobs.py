@@ -237,7 +237,7 @@ def cut_trees(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (set_json("schema", 99), "has format 99; this version of the plugin reads format 2"),
+        (set_json("schema", 99), "has format 99; this version of the plugin reads format 3"),
         (set_json("kind", "cake"), "is not a model of Patrol Missions"),
         (set_json("categories", [{"label": "Theft"}]), "is damaged"),
         (set_json("features", ["one"]), "is damaged"),
@@ -281,6 +281,31 @@ def test_another_grid_or_other_indicators_are_refused(
     shaved = city[1].take(np.arange(len(city[1]) - 2))
     _, said = forecast(trained[0], (city[0], shaved))
     assert any("of the grid's cells differ" in text for text in said.warnings())
+
+
+def test_fields_of_the_grid_are_learned_from_and_asked_for_again(tmp_path: Path, city: tuple[Table, Table]) -> None:
+    incidents, cells = city
+    where = np.floor(incidents["x"] / SIZE_M) * 100_000 + np.floor(incidents["y"] / SIZE_M)
+    busy = np.isin(cells["col"] * 100_000 + cells["row"], where[:200])
+    numbers = {"field_0": busy.astype(np.float64), "field_1": np.arange(len(cells), dtype=np.float64)}
+    wide = Table({**cells.columns, **numbers}, cells.labels)
+    both = [{"name": "shops", "column": "field_0"}, {"name": "vacancies", "column": "field_1"}]
+    train(tmp_path, (incidents, wide), indicator_fields=both, categories=["Theft"])
+    made = bundle.load(tmp_path / "model.zip")
+    assert made.indicator_fields == ("shops", "vacancies")
+    assert [name for name in made.feature_names if name.startswith("value of")] == [
+        "value of shops",
+        "value of vacancies",
+    ]
+    assert "shops and vacancies" in (tmp_path / "model_card.html").read_text(encoding="utf-8")
+    straight, _ = forecast(tmp_path, (incidents, wide), indicator_fields=both)
+    turned, said = forecast(
+        tmp_path, (incidents, wide), indicator_fields=[*both[::-1], {"name": "new", "column": "field_0"}]
+    )
+    np.testing.assert_array_equal(straight.tables["forecast"]["harm"], turned.tables["forecast"]["harm"])
+    assert any("ignores them: “new”" in text for text in said.warnings())
+    with pytest.raises(InputError, match="not among the indicator fields: “shops”"):
+        forecast(tmp_path, (incidents, wide), indicator_fields=both[1:])
 
 
 def test_too_little_to_learn_from_is_told_in_a_sentence(tmp_path: Path, city: tuple[Table, Table]) -> None:

@@ -297,6 +297,32 @@ def test_forecast_without_the_indicators_of_the_model(chain: Chain, refused: Any
     assert "“bar” is missing" in sentence
 
 
+def run_native(name: str, **parameters: Any) -> QgsVectorLayer:
+    """The memory layer that one of QGIS's own algorithms makes."""
+    import processing
+
+    return processing.run(f"native:{name}", {"OUTPUT": "memory:", **parameters})["OUTPUT"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"INDICATOR_FIELDS": ["PctBlack"]}, "Field “PctBlack” tells the race, ethnicity or origin of residents"),
+        ({"INDICATOR_FIELDS": ["col"]}, "Field “col” of the grid is no indicator"),
+        ({"INDICATOR_FIELDS": ["parks"]}, "has no field “parks”"),
+        ({"INDICATOR_FIELDS": ["note"]}, "Field “note” of layer “"),
+        ({"KIND_FIELD": "ethnicity"}, "Field “ethnicity” tells the race, ethnicity or origin of residents"),
+    ],
+)
+def test_fields_that_are_no_indicators(chain: Chain, refused: Any, parameters: dict[str, Any], words: str) -> None:
+    grid = run_native("fieldcalculator", INPUT=chain.path("grid"), FIELD_NAME="note", FIELD_TYPE=2, FORMULA="'a'")
+    grid = run_native("fieldcalculator", INPUT=grid, FIELD_NAME="PctBlack", FIELD_TYPE=0, FORMULA="1")
+    more = {"TIME_ZONE": "UTC", "MODEL": "TEMPORARY_OUTPUT"}
+    assert words in refused("trainmodel", **chain.history(GRID=grid, **more, **parameters))
+    more = {"MODEL": chain.path("model.zip"), "OUTPUT": "memory:"}
+    assert words in refused("forecastrisk", **chain.history(GRID=grid, **more, **parameters))
+
+
 def test_allocation_needs_a_forecast(refused: Any, grid: QgsVectorLayer) -> None:
     sentence = refused("allocatemissions", FORECAST=grid, OUTPUT="memory:")
     assert "choose a layer made by Forecast risk" in sentence

@@ -23,11 +23,12 @@ from patrol_missions.engine.data.shifts import Shift, ShiftPlan
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.calibration import Calibration
 from patrol_missions.engine.forecast.hours import HOURS
+from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Cells
 from patrol_missions.engine.forecast.surface import Roughness, Start
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the bundle's format."""
 
 KIND = "patrol missions model"
@@ -67,6 +68,8 @@ class CategoryModel:
 class Bundle:
     """A trained model, ready to forecast from the newest incidents.
 
+    :param indicators: names of the place layers it was trained with
+    :param indicator_fields: names of the grid's fields it was trained with
     :param others: categories whose counts every model sees, in order
     :param columns: grid columns of the cells it was trained on
     :param facts: what else is worth knowing: versions, hashes, period, seed, jurisdiction
@@ -76,22 +79,30 @@ class Bundle:
     plan: ShiftPlan
     cell_size_m: float
     indicators: tuple[str, ...]
+    indicator_fields: tuple[str, ...]
     feature_names: tuple[str, ...]
     others: tuple[str, ...]
     columns: np.ndarray
     rows: np.ndarray
     facts: Mapping[str, Any]
 
-    def _check_indicators(self, indicators: Sequence[str]) -> None:
-        missing = [f"“{name}” is missing" for name in self.indicators if name not in indicators]
-        extra = [f"“{name}” is new" for name in indicators if name not in self.indicators]
+    def _check_indicators(self, names: Sequence[str], fields: Sequence[str]) -> None:
+        missing = [f"“{name}” is missing" for name in self.indicators if name not in names]
+        extra = [f"“{name}” is new" for name in names if name not in self.indicators]
         if missing or extra:
             raise InputError(
                 f"The indicator layers are not those the model was trained with: {', '.join(missing + extra)}.",
                 "Choose the same indicator layers, under the same names, as in training.",
             )
+        absent = [f"“{name}”" for name in self.indicator_fields if name not in fields]
+        if absent:
+            raise InputError(
+                f"The model was trained with fields of the grid that are not among the indicator fields: "
+                f"{', '.join(absent)}.",
+                "Choose a grid that has them, and choose them as indicator fields.",
+            )
 
-    def check(self, cells: Cells, indicators: Sequence[str]) -> list[str]:
+    def check(self, cells: Cells, indicators: Indicators) -> list[str]:
         """Warnings about cells and indicators that differ a little; :class:`InputError` when they do not fit."""
         if abs(cells.size_m - self.cell_size_m) > 1e-6:
             raise InputError(
@@ -105,10 +116,18 @@ class Bundle:
                 f"The model was trained on another grid: only {100 * shared:.0f} % of the cells are the same.",
                 _GRID_HINT,
             )
-        self._check_indicators(indicators)
+        self._check_indicators(indicators.names, indicators.fields)
+        warnings = []
         if shared < 1.0:
-            return [f"{100 * (1 - shared):.1f} % of the grid's cells differ from those the model was trained on."]
-        return []
+            warnings.append(
+                f"{100 * (1 - shared):.1f} % of the grid's cells differ from those the model was trained on."
+            )
+        unused = [f"“{name}”" for name in indicators.fields if name not in self.indicator_fields]
+        if unused:
+            warnings.append(
+                f"The model was trained without these indicator fields, and ignores them: {', '.join(unused)}."
+            )
+        return warnings
 
 
 def save(bundle: Bundle, path: Path) -> None:
@@ -123,6 +142,7 @@ def save(bundle: Bundle, path: Path) -> None:
         "time_zone": bundle.plan.time_zone,
         "cell_size_m": bundle.cell_size_m,
         "indicators": list(bundle.indicators),
+        "indicator_fields": list(bundle.indicator_fields),
         "features": list(bundle.feature_names),
         "others": list(bundle.others),
         "categories": [_to_json(each) for each in bundle.categories],
@@ -235,6 +255,7 @@ def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
         ShiftPlan(shifts, document["time_zone"]),
         float(document["cell_size_m"]),
         tuple(document["indicators"]),
+        tuple(document["indicator_fields"]),
         tuple(document["features"]),
         tuple(document["others"]),
         np.array(document["cells"]["columns"], dtype=np.int64),

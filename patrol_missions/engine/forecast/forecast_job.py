@@ -36,9 +36,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     """
     model = bundle.load(Path(str(parameters["model"])))
     cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
-    listed = parameters.get("indicators") or []
-    places = indicators.compute(cells, listed, tables)
-    warnings = model.check(cells, places.names)
+    places = indicators.of(cells, parameters, tables)
+    warnings = model.check(cells, places)
+    places = places.only(model.indicators, model.indicator_fields)
     context.progress(0.1, "Sorting incidents into cells and shifts")
     history, begin, said = _history(model, cells, tables["incidents"], parameters)
     warnings += said
@@ -53,9 +53,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     context.progress(0.2, f"Forecasting {len(instances)} shifts")
     peak = float(parameters.get("peak_hours") or _PEAK_HOURS)
     values = [weight.value for weight in resolved]
-    plan = planning.forecast(
-        model, history, _ordered(places, model), instances, values, peak, Workers(settings.threads(parameters))
-    )
+    plan = planning.forecast(model, history, places, instances, values, peak, Workers(settings.threads(parameters)))
     context.progress(0.8, "Writing the reasons")
     codes, texts = reasons.explain(plan, labels)
     for text in warnings:
@@ -126,12 +124,6 @@ def _begin(
         f"{local} local time."
     )
     return last, [text]
-
-
-def _ordered(places: indicators.Indicators, model: Bundle) -> indicators.Indicators:
-    """The indicators in the order in which the model knows them."""
-    order = [places.names.index(name) for name in model.indicators]
-    return indicators.Indicators(model.indicators, places.distance_m[order], places.density[order])
 
 
 def _table(

@@ -1,4 +1,4 @@
-"""Places that shift risk (bars, stations, schools ...): how far the nearest is, and how densely they stand."""
+"""What shifts risk beside incidents: places (bars, stations, schools ...), and numbers that the grid has of cells."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from patrol_missions.core import grid
+from patrol_missions.core import grid, withheld
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.nearness import FARTHEST_M, RADII_M
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast.panel import Cells
-
-RADII_M = (250.0, 500.0)
-"""Places are counted within these distances of a cell's centre, each weighing 1 at the centre and 0 at the radius."""
-
-FARTHEST_M = 750.0
-"""Distances end here: from farther on, a distance is a coordinate in disguise (see :mod:`.features`)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Indicators:
-    """Place layers seen from the cells.
+    """Place layers seen from the cells, and fields of the grid.
 
     :param names: what people call each layer
     :param distance_m: from each cell's centre to the nearest place, float32, shape (layers, cells), at most 750 m
-    :param density: distance-weighted number of places within each radius, float32, shape (layers, radii, cells)
+    :param density: distance-weighted number of places within each radius (a place weighs 1 at a cell's centre and 0 at
+        the radius), float32, shape (layers, radii, cells)
+    :param fields: names of the grid's fields
+    :param values: their values, the city's median where a cell has none, float32, shape (fields, cells)
     """
 
     names: tuple[str, ...]
     distance_m: np.ndarray
     density: np.ndarray
+    fields: tuple[str, ...]
+    values: np.ndarray
 
     def columns(self) -> tuple[list[str], list[np.ndarray]]:
         """Names and values of the features they make."""
@@ -44,14 +44,33 @@ class Indicators:
             for place, radius in enumerate(RADII_M):
                 names.append(f"{name} within {radius:g} m")
                 values.append(self.density[index, place])
-        return names, values
+        names += [f"value of {name}" for name in self.fields]
+        return names, [*values, *self.values]
+
+    def only(self, names: Sequence[str], fields: Sequence[str]) -> Indicators:
+        """Some of the layers and fields, in the order given."""
+        layers = [self.names.index(name) for name in names]
+        values = self.values[[self.fields.index(name) for name in fields]]
+        return Indicators(tuple(names), self.distance_m[layers], self.density[layers], tuple(fields), values)
 
 
-def compute(cells: Cells, listed: Sequence[Mapping[str, Any]], tables: Mapping[str, Table]) -> Indicators:
-    """Indicators from point tables.
+def of(cells: Cells, parameters: Mapping[str, Any], tables: Mapping[str, Table]) -> Indicators:
+    """The indicators of a job, from its parameters ``indicators`` and ``indicator_fields``."""
+    return compute(cells, parameters.get("indicators") or [], tables, parameters.get("indicator_fields") or [])
+
+
+def compute(
+    cells: Cells,
+    listed: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, Table],
+    fields: Sequence[Mapping[str, Any]] = (),
+) -> Indicators:
+    """Indicators from point tables and from columns of the cells.
 
     :param listed: ``[{"name": "bars", "table": "indicator_0"}, ...]``
     :param tables: the job's tables; each indicator has columns ``x, y`` in the grid's CRS
+    :param fields: ``[{"name": "median_income", "column": "field_0"}, ...]``, columns of the table ``cells``
+    :raises InputError: a layer or field is missing, named twice, empty, or may not steer patrols
     """
     x, y = grid.centres(cells.column, cells.row, cells.size_m)
     centres = np.column_stack([x, y])
@@ -71,7 +90,29 @@ def compute(cells: Cells, listed: Sequence[Mapping[str, Any]], tables: Mapping[s
             near, _ = cKDTree(points).query(centres)
             distance[index] = np.minimum(near, FARTHEST_M)
             density[index] = _densities(centres, points)
-    return Indicators(tuple(names), distance, density)
+    return Indicators(tuple(names), distance, density, *_fields(cells, fields, tables))
+
+
+def _fields(
+    cells: Cells, fields: Sequence[Mapping[str, Any]], tables: Mapping[str, Table]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of the grid's fields and their values, shape (fields, cells), without gaps."""
+    names = tuple(str(each["name"]) for each in fields)
+    values = np.zeros((len(names), len(cells)), dtype=np.float32)
+    for index, (name, each) in enumerate(zip(names, fields)):
+        told = withheld.reason(name)
+        if told:
+            raise InputError(
+                f"Field “{name}” tells {told}, which may not steer patrols.", "Leave it out of the indicator fields."
+            )
+        if name in names[:index]:
+            raise InputError(f"The indicator field “{name}” is given twice.", "Choose every field once.")
+        column = tables["cells"][str(each["column"])].astype(np.float32)
+        known = np.isfinite(column)
+        if not known.any():
+            raise InputError(f"Field “{name}” of the grid has no number in any cell.", "Leave it out, or fill it in.")
+        values[index] = np.where(known, column, np.median(column[known]))
+    return names, values
 
 
 def _densities(centres: np.ndarray, points: np.ndarray) -> np.ndarray:

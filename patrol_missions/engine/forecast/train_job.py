@@ -38,7 +38,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
     context.progress(0.01, "Sorting incidents into cells and shifts")
     listed = parameters.get("indicators") or []
-    places = indicators.compute(cells, listed, tables)
+    places = indicators.of(cells, parameters, tables)
     history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
     history = _with_incidents(history, incidents, plan, parameters, context)
     _check_enough(history)
@@ -47,9 +47,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     trained = training.train(history, places, seed, threads, part.progress)
     context.progress(0.97, "Writing the model and its card")
     facts = _facts(trained, parameters, tables, listed)
-    made = _bundle(trained, places.names, facts)
+    made = _bundle(trained, places, facts)
     bundle.save(made, context.folder / "model.zip")
-    page = model_card.render(trained, facts, places.names, missing)
+    page = model_card.render(trained, facts, places, missing)
     (context.folder / "model_card.html").write_text(page, encoding="utf-8")
     for each in trained.choices:
         context.log(f"{each.category}: {each.why}")
@@ -112,7 +112,7 @@ def _facts(
     }
 
 
-def _bundle(trained: Trained, places: tuple[str, ...], facts: Mapping[str, Any]) -> Bundle:
+def _bundle(trained: Trained, places: indicators.Indicators, facts: Mapping[str, Any]) -> Bundle:
     history = trained.panel
     models = tuple(
         CategoryModel(
@@ -124,7 +124,8 @@ def _bundle(trained: Trained, places: tuple[str, ...], facts: Mapping[str, Any])
         models,
         history.plan,
         history.cells.size_m,
-        places,
+        places.names,
+        places.fields,
         trained.feature_names,
         tuple(history.categories[index] for index in trained.others),
         history.cells.column,

@@ -10,6 +10,7 @@ import numpy as np
 from patrol_missions.engine.forecast import calibration
 from patrol_missions.engine.forecast.backtest import AREA_SHARES, MODEL, CategoryBacktest
 from patrol_missions.engine.forecast.choice import Choice
+from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.reports import card_figures, figures, html
 
@@ -36,11 +37,11 @@ _LIMITS = (
 )
 
 
-def render(trained: Trained, facts: Mapping[str, Any], indicators: Sequence[str], left_out: Sequence[str]) -> str:
+def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, left_out: Sequence[str]) -> str:
     """The whole page.
 
     :param facts: what the bundle says of itself (versions, period, hashes)
-    :param indicators: names of the place layers
+    :param indicators: place layers and fields of the grid
     :param left_out: categories asked for of which there was no incident
     """
     where = str(facts["jurisdiction"])
@@ -175,7 +176,7 @@ def _reliability(trained: Trained) -> list[html.Html]:
     return [html.heading("Are the numbers right?"), html.figure(card_figures.reliability(panels), caption)]
 
 
-def _made_of(trained: Trained, indicators: Sequence[str]) -> list[html.Html]:
+def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
     blocks = [
         html.heading("How it works"),
         html.paragraph(
@@ -194,7 +195,8 @@ def _made_of(trained: Trained, indicators: Sequence[str]) -> list[html.Html]:
             rows.append((choice.category, ", ".join(words)))
     if rows:
         blocks.append(html.table(("Category", "What LightGBM leans on most (share of what it learned)"), rows))
-    blocks.append(html.paragraph(f"Indicator layers: {_listed(indicators) if indicators else 'none'}."))
+    for what, used in (("Indicator layers", indicators.names), ("Indicator fields of the grid", indicators.fields)):
+        blocks.append(html.paragraph(f"{what}: {_listed(used) if used else 'none'}."))
     return blocks
 
 
