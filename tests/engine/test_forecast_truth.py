@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from forecast_truth import SHIPPED, SURFACE, Held, hold, make, resampled
 
-CODES = ("B0", "B1", "B2", "B3", "B4", "B5")
+CODES = ("B0", "B1", "B2", "B3", "B4", "B5", "B6", "B7")
 
 
 @pytest.fixture(scope="module")

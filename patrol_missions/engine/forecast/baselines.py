@@ -4,17 +4,18 @@
 
 * *level*: incidents a day in the whole jurisdiction, from the last weeks, moved by last year's season.
 * *rhythm*: share of a day's incidents that falls in one instance of a shift on a weekday.
-* *share*: how the incidents spread over cells; this is where the baselines B0 to B4 differ.
+* *share*: how the incidents spread over cells; this is where the baselines differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from patrol_missions.engine.data.shifts import Instances
+from patrol_missions.engine.forecast import cell_effects, etas
 from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, History, weekdays
 from patrol_missions.engine.forecast.panel import WEEK_S
 
@@ -32,21 +33,25 @@ _UNIFORM_PART = 0.02
 class Baseline:
     """One way to spread incidents over cells.
 
-    :param kind: ``uniform``, ``count`` (all history), ``year`` (365 days), ``decay``, ``kernel`` or ``pooled``
-    :param half_life_days: memory of ``decay`` and ``kernel``; one of the history's half-lives
+    :param kind: ``uniform``, ``count`` (all history), ``year`` (365 days), ``decay``, ``kernel``, ``pooled``,
+        ``effects`` or ``etas``
+    :param half_life_days: memory of ``decay``, ``kernel`` and ``effects``, one of the history's half-lives (0
+        for all history); of the excitation of ``etas``
     :param width_cells: standard deviation of ``kernel``, in cell sides
     :param prior: incidents per cell, on average, by which counts are shrunk towards a smoother map
+    :param trigger: incidents that one incident brings about, of ``etas``
     """
 
     kind: str
     half_life_days: float = 0.0
     width_cells: float = 0.0
     prior: float = 0.0
+    trigger: float = 0.0
 
     @property
     def code(self) -> str:
         """Short name in tables, such as ``B3``."""
-        return {"uniform": "B0", "count": "B1", "year": "B2", "decay": "B3", "kernel": "B4", "pooled": "B5"}[self.kind]
+        return _CODES[self.kind]
 
     @property
     def words(self) -> str:
@@ -59,9 +64,23 @@ class Baseline:
             "kernel": f"recency-weighted kernel density, half-life {self.half_life_days:g} days, "
             f"width {self.width_cells:g} cells",
             "pooled": "all categories together, smoothed, with the category's few incidents on top",
+            "effects": "Poisson regression with cell effects, "
+            + (f"half-life {self.half_life_days:g} days" if self.half_life_days else "all history"),
+            "etas": f"self-exciting model, {self.trigger:.2f} more incidents per incident, "
+            f"half of them within {self.half_life_days:.3g} days",
         }[self.kind]
 
 
+_CODES = {
+    "uniform": "B0",
+    "count": "B1",
+    "year": "B2",
+    "decay": "B3",
+    "kernel": "B4",
+    "pooled": "B5",
+    "effects": "B6",
+    "etas": "B7",
+}
 UNIFORM = Baseline("uniform")
 POOLED = Baseline("pooled", width_cells=2.0, prior=50.0)
 """For categories with few incidents; its ``prior`` is in incidents altogether, not per cell."""
@@ -76,8 +95,10 @@ FAMILIES: dict[str, tuple[Baseline, ...]] = {
     "B3": tuple(Baseline("decay", h, prior=p) for h in _MEMORIES for p in PRIORS),
     "B4": tuple(Baseline("kernel", h, w) for h in _MEMORIES for w in _WIDTHS),
     "B5": (POOLED,),
+    "B6": tuple(Baseline("effects", h) for h in (0.0, 365.0, 730.0)),
+    "B7": tuple(Baseline("etas", etas.USUAL.half_life_days, prior=p, trigger=etas.USUAL.trigger) for p in PRIORS),
 }
-"""Settings tried for each baseline on weeks before the backtest."""
+"""Settings tried for each baseline on weeks before the backtest; the excitation of B7 is not tried but fitted."""
 
 DEFAULTS = {
     "B0": UNIFORM,
@@ -86,8 +107,19 @@ DEFAULTS = {
     "B3": Baseline("decay", 365.0, prior=0.1),
     "B4": Baseline("kernel", 365.0, 0.9),
     "B5": POOLED,
+    "B6": Baseline("effects"),
+    "B7": Baseline("etas", etas.USUAL.half_life_days, prior=0.1, trigger=etas.USUAL.trigger),
 }
 """Where there are too few weeks to try settings."""
+
+
+def excited(history: History, category: int, candidates: Sequence[Baseline]) -> list[Baseline]:
+    """The candidates, those of kind ``etas`` with the excitation that is likeliest by what is known."""
+    found = etas.fit(*history.known(category), history.panel.begin, history.as_of)
+    return [
+        replace(each, half_life_days=found.half_life_days, trigger=found.trigger) if each.kind == "etas" else each
+        for each in candidates
+    ]
 
 
 def shares(history: History, category: int, candidates: Sequence[Baseline]) -> np.ndarray:
@@ -114,6 +146,8 @@ class _Maps:
             return self._pooled(baseline)
         if baseline.kind == "kernel":
             return self._blend(self._kernel(baseline.half_life_days, baseline.width_cells))
+        if baseline.kind == "effects":
+            return self._effects(baseline)
         counts = self._counts(baseline)
         prior = baseline.prior * len(counts)
         return np.asarray((counts + prior * self._smoother()) / (counts.sum() + prior))
@@ -123,6 +157,8 @@ class _Maps:
             return np.asarray(self.history.total[self.category])
         if baseline.kind == "year":
             return np.asarray(self.history.within(365.0)[self.category])
+        if baseline.kind == "etas":
+            return self._excited(baseline)
         return self._decayed(baseline.half_life_days)
 
     def _decayed(self, half_life_days: float) -> np.ndarray:
@@ -146,6 +182,17 @@ class _Maps:
         if total <= 0:
             return self.uniform
         return np.asarray((1 - _UNIFORM_PART) * density / total + _UNIFORM_PART * self.uniform, dtype=np.float64)
+
+    def _effects(self, baseline: Baseline) -> np.ndarray:
+        half_life = baseline.half_life_days
+        counts = self._decayed(half_life) if half_life else np.asarray(self.history.total[self.category])
+        rate = cell_effects.shrunk(counts, self.uniform)
+        return rate / rate.sum() if counts.any() else self.uniform
+
+    def _excited(self, baseline: Baseline) -> np.ndarray:
+        excitation = etas.Excitation(baseline.trigger, baseline.half_life_days)
+        span = (self.history.panel.begin, self.history.as_of)
+        return etas.expected(*self.history.known(self.category), len(self.uniform), span, excitation)
 
     def _pooled(self, baseline: Baseline) -> np.ndarray:
         city = self._blend(self.raster.smooth(self.history.total.sum(axis=0), baseline.width_cells))

@@ -127,6 +127,12 @@ class History:
         shape = self.instances_by_weekday.shape
         self.instances_by_weekday += np.bincount(key, weight, minlength=shape[0] * 7).reshape(shape)
 
+    def known(self, category: int) -> tuple[np.ndarray, np.ndarray]:
+        """Cell and time (seconds UTC) of all known incidents of a category, in the order in which they became known."""
+        events = self.panel.events
+        rows = np.flatnonzero(events.category[: self._event] == category)
+        return events.cell[rows], events.time[rows]
+
     def within(self, days: float) -> np.ndarray:
         """Incidents of the last days per category and cell, shape (categories, cells)."""
         events = self.panel.events

@@ -6,7 +6,7 @@ All maps share level and rhythm, so the Poisson deviance of a week differs betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from patrol_missions.engine.forecast.panel import WEEK_S, Panel
 from patrol_missions.engine.forecast.surface import DEFAULT, TRIED, Roughness, Start, Surfaces
 
 _EVERY = 2
-_TRIED = [(code, each) for code, family in FAMILIES.items() for each in family]
+_CODES = [code for code, family in FAMILIES.items() for _ in family]
+_TRIED = [each for family in FAMILIES.values() for each in family]
 _SURFACES_PART = 0.5
 _CLEARLY = 0.02  # log likelihood per incident
 
@@ -34,6 +35,7 @@ def choose(
     tried = origins[(len(origins) - 1) % _EVERY :: _EVERY]
     roughness = _roughness(panel, tried, lambda part: progress(_SURFACES_PART * part))
     surfaces, history = Surfaces(panel.cells, roughness), History(panel)
+    candidates = _candidates(panel, tried)
     fit = np.zeros((len(categories), len(_TRIED)))
     surface_fit, incidents = np.zeros(len(categories)), np.zeros(len(categories))
     for number, origin in enumerate(tried):
@@ -41,16 +43,25 @@ def choose(
         for category in categories:
             cells = _coming(panel, category, int(origin), int(origin) + WEEK_S)
             if len(cells):
-                share = baselines.shares(history, category, [each for _, each in _TRIED])
+                share = baselines.shares(history, category, candidates[category])
                 fit[category] += np.log(share[:, cells]).sum(axis=1)
                 surface_fit[category] += surfaces.log_share(history, category)[cells].sum()
                 incidents[category] += len(cells)
         progress(_SURFACES_PART + (1.0 - _SURFACES_PART) * (number + 1) / len(tried))
     starts = [
-        surface if own + _CLEARLY * count >= row.max() else _TRIED[int(np.argmax(row))][1]
-        for surface, own, count, row in zip(roughness, surface_fit, incidents, fit)
+        surface if own + _CLEARLY * count >= row.max() else mine[int(np.argmax(row))]
+        for surface, own, count, row, mine in zip(roughness, surface_fit, incidents, fit, candidates)
     ]
-    return [_best_of_each(row) for row in fit], starts
+    return [_best_of_each(row, mine) for row, mine in zip(fit, candidates)], starts
+
+
+def _candidates(panel: Panel, origins: np.ndarray) -> list[list[Baseline]]:
+    """For each category the settings to be tried, with what is fitted as of the first origin."""
+    categories = range(len(panel.categories))
+    if len(origins) == 0:
+        return [list(_TRIED) for _ in categories]
+    history = History(panel).advance(int(origins[0]))
+    return [baselines.excited(history, category, _TRIED) for category in categories]
 
 
 def _roughness(panel: Panel, origins: np.ndarray, progress: Callable[[float], None]) -> list[Roughness]:
@@ -75,11 +86,11 @@ def _coming(panel: Panel, category: int, first: int, last: int) -> np.ndarray:
     return np.asarray(events.cell[(events.time >= first) & (events.time < last) & (events.category == category)])
 
 
-def _best_of_each(fit: np.ndarray) -> dict[str, Baseline]:
+def _best_of_each(fit: np.ndarray, candidates: Sequence[Baseline]) -> dict[str, Baseline]:
     if not fit.any():
         return dict(DEFAULTS)
     chosen: dict[str, Baseline] = {}
     for code in FAMILIES:
-        places = [index for index, (family, _) in enumerate(_TRIED) if family == code]
-        chosen[code] = _TRIED[max(places, key=lambda index: fit[index])][1]
+        places = [index for index, family in enumerate(_CODES) if family == code]
+        chosen[code] = candidates[max(places, key=lambda index: fit[index])]
     return chosen

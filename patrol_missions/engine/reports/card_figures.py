@@ -10,8 +10,8 @@ from matplotlib.ticker import FuncFormatter
 from patrol_missions.engine.forecast.choice import Choice
 from patrol_missions.engine.reports import figures
 
-_SHADES = {"B1": 0.45, "B2": 0.45, "B3": 0.7, "B4": 1.0, "B5": 0.45}
-_MARKS = {"B1": "s", "B2": "D", "B3": "^", "B4": "o", "B5": "v"}
+_SHADES = {"B1": 0.45, "B2": 0.45, "B3": 0.7, "B4": 1.0, "B5": 0.45, "B6": 0.7, "B7": 0.7}
+_MARKS = {"B1": "s", "B2": "D", "B3": "^", "B4": "o", "B5": "v", "B6": "P", "B7": "X"}
 _HOPELESS = 0.6  # gains beyond this tell nothing more than "far better"
 _NAMES = {
     "B1": "all-time count",
@@ -19,6 +19,8 @@ _NAMES = {
     "B3": "recent count",
     "B4": "kernel density",
     "B5": "all categories",
+    "B6": "cell effects",
+    "B7": "self-exciting",
 }
 
 
