@@ -27,7 +27,7 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.bridge import environment, worker_process
-from patrol_missions.bridge.drafts import Drafts, final
+from patrol_missions.bridge.drafts import Drafts
 from patrol_missions.bridge.features import fields_of, write_rows
 from patrol_missions.bridge.sources import missing_layer, source_of
 from patrol_missions.core.errors import Canceled, InputError, PatrolError
@@ -313,7 +313,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
     ) -> tuple[QgsFeatureSink | None, str]:
         """Where to write the layer of an output, and its destination; None for an optional one not asked for.
 
-        A table of a GeoPackage takes the place of the one before when the whole run is done.
+        A GeoPackage, or a table in one, takes the place of the one before when the whole run is done.
         """
         value = self._drafts.instead_of(parameters.get(name), context)
         sink, destination = self.parameterAsSink(
@@ -324,7 +324,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
             if self.parameterDefinition(name).flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
                 return None, ""
             raise InputError(self.invalidSinkError(parameters, name))
-        return sink, final(destination, context) if value is not None else destination
+        return sink, self._drafts.place(destination, context) if value is not None else destination
 
     def run_job(
         self,

@@ -1,7 +1,8 @@
-"""Tables of a GeoPackage that take the place of older ones at once, when they are whole, or not at all."""
+"""GeoPackages, and tables in them, that take the place of older ones at once, when they are whole, or not at all."""
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from patrol_missions.core.errors import Canceled, InputError
 
 ENDING = "_unfinished"
 _SCHEME = "ogr:"
+_SUFFIX = ".gpkg"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,24 @@ class _Table:
         return self.name + ENDING
 
 
+@dataclass(frozen=True)
+class _File:
+    """A whole GeoPackage; its draft has the same name, which QGIS gives to the table in it, in a folder beside it."""
+
+    path: Path
+    text: str
+
+    @property
+    def folder(self) -> Path:
+        return self.path.with_name(f".{self.path.name}{ENDING}")
+
+    @property
+    def draft(self) -> str:
+        return (self.folder / self.path.name).as_posix()
+
+
 class Drafts:
-    """The tables that one run of an algorithm writes.
+    """The GeoPackages, or tables in them, that one run of an algorithm writes.
 
     Each is written beside the one that it is to replace, under a name that says so. :meth:`deliver` puts all of them in
     their places; :meth:`discard` removes them, and what was there before stays as it was. Of a run that was killed a
@@ -43,32 +61,66 @@ class Drafts:
 
     def __init__(self) -> None:
         self._tables: list[_Table] = []
+        self._files: list[_File] = []
 
     def instead_of(self, value: object, context: QgsProcessingContext) -> Any:
-        """An output's value that writes to a draft; None where the output is no table of a GeoPackage."""
+        """An output's value that writes to a draft; None where the output is neither a GeoPackage nor in one."""
         text = _text(value, context)
-        if not text.startswith(_SCHEME):
-            return None
-        uri = QgsDataSourceUri(text[len(_SCHEME) :])
-        table = _Table(Path(uri.database()), uri.table())
-        if table.path.suffix.lower() != ".gpkg" or not table.name:
-            return None
-        uri.setDataSource("", table.draft, uri.geometryColumn())
-        self._tables.append(table)
-        changed = _SCHEME + uri.uri(False)
-        if not isinstance(value, QgsProcessingOutputLayerDefinition):
-            return changed
+        changed = self._beside_table(text[len(_SCHEME) :]) if text.startswith(_SCHEME) else self._beside_file(text)
+        if not changed or not isinstance(value, QgsProcessingOutputLayerDefinition):
+            return changed or None
         definition = QgsProcessingOutputLayerDefinition(value)
         definition.sink = QgsProperty.fromValue(changed)
         return definition
 
+    def _beside_table(self, text: str) -> str:
+        uri = QgsDataSourceUri(text)
+        table = _Table(Path(uri.database()), uri.table())
+        if table.path.suffix.lower() != _SUFFIX or not table.name:
+            return ""
+        self._tables.append(table)
+        uri.setDataSource("", table.draft, uri.geometryColumn())
+        return _SCHEME + uri.uri(False)
+
+    def _beside_file(self, text: str) -> str:
+        file = _File(Path(text), text)
+        if file.path.suffix.lower() != _SUFFIX or not file.path.parent.is_dir():
+            return ""
+        try:
+            shutil.rmtree(file.folder, ignore_errors=True)
+            file.folder.mkdir()
+        except OSError:  # QGIS says why nothing can be written there
+            return ""
+        self._files.append(file)
+        return file.draft
+
+    def place(self, destination: str, context: QgsProcessingContext) -> str:
+        """Where a draft will be in the end; what is to be loaded then is what is there."""
+        place = self._place(destination)
+        to_load = context.layersToLoadOnCompletion()
+        if destination in to_load:
+            to_load[place] = to_load.pop(destination)
+            context.setLayersToLoadOnCompletion(to_load)
+        return place
+
+    def _place(self, destination: str) -> str:
+        for file in self._files:
+            if destination.startswith(file.draft):
+                return file.text + destination[len(file.draft) :]
+        registry = QgsProviderRegistry.instance()
+        parts = registry.decodeUri("ogr", destination)
+        place: str = registry.encodeUri("ogr", {**parts, "layerName": parts["layerName"][: -len(ENDING)]})
+        return place
+
     def deliver(self, feedback: Feedback) -> None:
-        """Put the drafts in their places, those of one file in one transaction; their writers must be closed."""
-        if self._tables and feedback.isCanceled():
+        """Put the drafts in their places, tables of one file in one transaction; their writers must be closed."""
+        if (self._tables or self._files) and feedback.isCanceled():
             raise Canceled
         for path in {table.path: None for table in self._tables}:
             _swap(path, [table for table in self._tables if table.path == path])
-        self._tables.clear()
+        for file in self._files:
+            _replace(file)
+        self._tables, self._files = [], []
 
     def discard(self) -> None:
         """Remove the drafts that were not delivered; their writers must be closed."""
@@ -77,20 +129,9 @@ class Drafts:
                 dataset = gdal.OpenEx(str(table.path), gdal.OF_VECTOR | gdal.OF_UPDATE)
                 if dataset is not None:
                     _drop(dataset, table.draft)
-        self._tables.clear()
-
-
-def final(destination: str, context: QgsProcessingContext) -> str:
-    """Where the draft at a destination will be in the end; what is to be loaded then is what is there."""
-    registry = QgsProviderRegistry.instance()
-    parts = registry.decodeUri("ogr", destination)
-    parts["layerName"] = parts["layerName"][: -len(ENDING)]
-    place: str = registry.encodeUri("ogr", parts)
-    to_load = context.layersToLoadOnCompletion()
-    if destination in to_load:
-        to_load[place] = to_load.pop(destination)
-        context.setLayersToLoadOnCompletion(to_load)
-    return place
+        for file in self._files:
+            shutil.rmtree(file.folder, ignore_errors=True)
+        self._tables, self._files = [], []
 
 
 def _text(value: object, context: QgsProcessingContext) -> str:
@@ -119,7 +160,23 @@ def _swap(path: Path, tables: list[_Table]) -> None:
     reason = gdal.GetLastErrorMsg() or "no reason was given"
     with suppress(RuntimeError, AttributeError):
         dataset.RollbackTransaction()
-    raise InputError(
+    raise _not_stored(path, reason)
+
+
+def _replace(file: _File) -> None:
+    """Move a whole file over the older one."""
+    try:
+        if Path(file.draft).is_file():
+            for log in ("-wal", "-shm"):  # of the older file; the new one would be taken for damaged beside it
+                file.path.with_name(file.path.name + log).unlink(missing_ok=True)
+            Path(file.draft).replace(file.path)
+    except OSError as error:
+        raise _not_stored(file.path, error.strerror or str(error)) from error
+    shutil.rmtree(file.folder, ignore_errors=True)
+
+
+def _not_stored(path: Path, reason: str) -> InputError:
+    return InputError(
         f"The results could not be stored in {path} ({reason}).",
         "Close the file in other programs and run this step again; what the file held before is still there.",
     )

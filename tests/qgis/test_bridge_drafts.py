@@ -23,7 +23,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtCore import QVariant
 
-from patrol_missions.bridge.drafts import Drafts, final
+from patrol_missions.bridge.drafts import Drafts
 from patrol_missions.bridge.processes import Silence
 from patrol_missions.core.errors import Canceled, InputError
 from patrol_missions.gui.recipes import Files
@@ -57,7 +57,7 @@ def draft(drafts, files, name, context, rows):
         feature.setGeometry(QgsGeometry.fromWkt(f"POINT({number} 0)"))
         assert sink.addFeature(feature)
     del sink
-    return final(uri, context)
+    return drafts.place(uri, context)
 
 
 def tables(files):
@@ -135,7 +135,7 @@ def test_a_cancel_at_the_end_delivers_nothing(files, context):
 
 @pytest.mark.parametrize(
     "value",
-    ["memory:", "TEMPORARY_OUTPUT", "a.gpkg", "ogr:dbname='a.sqlite' table=\"a\"",
+    ["memory:", "TEMPORARY_OUTPUT", "/no/such/a.gpkg", "ogr:dbname='a.sqlite' table=\"a\"",
      QgsProcessingOutputLayerDefinition("a.shp"), None],
 )  # fmt: skip
 def test_other_outputs_are_written_as_qgis_does(value, context):
@@ -155,6 +155,27 @@ def test_cancelling_an_algorithm_while_it_writes_leaves_what_was_there(processin
     assert tables(files) == {"grid": 1600}
     processing.run("patrolmissions:buildgrid", with_more, context=context, feedback=Listener())
     assert tables(files) == {"grid": 6400}
+
+
+@pytest.mark.parametrize("kind", [str, QgsProcessingOutputLayerDefinition])
+def test_a_whole_file_is_replaced_when_the_next_is_whole(processing, files, context, kind):
+    def run(size, feedback):
+        parameters = {"BOUNDARY": polygons(box(480_000, 4_420_000, 500_000, 4_440_000)), "SIZE": size}
+        output = kind(str(files.package))
+        return processing.run(
+            "patrolmissions:buildgrid", {**parameters, "OUTPUT": output}, context=context, feedback=feedback
+        )
+
+    for size, mark, rows in ((500.0, 101, 1600), (250.0, 60, 1600), (250.0, 99.9, 1600), (250.0, 101, 6400)):
+        context.setLayersToLoadOnCompletion({})
+        made = run(size, Cancels(mark))
+        (table,) = tables(files).items()
+        assert table == (files.package.stem, rows)
+        assert [path.name for path in files.package.parent.iterdir()] == [files.package.name]
+        if mark == 101:
+            assert made["OUTPUT"] == str(files.package)
+            assert QgsVectorLayer(made["OUTPUT"], "Grid", "ogr").featureCount() == rows
+            assert list(context.layersToLoadOnCompletion()) in ([], [made["OUTPUT"]])
 
 
 def test_an_algorithm_that_fails_while_it_writes_leaves_what_was_there(processing, files, context, monkeypatch):
