@@ -88,6 +88,7 @@ POOLED = Baseline("pooled", width_cells=2.0, prior=50.0)
 PRIORS = (0.03, 0.1, 0.3, 1.0)
 _WIDTHS = (0.6, 0.9, 1.3, 2.0)
 _MEMORIES = HALF_LIVES_DAYS[1:]
+_EXCITED_DAYS = (1.0, 7.0, 28.0, 91.0, 182.0)
 FAMILIES: dict[str, tuple[Baseline, ...]] = {
     "B0": (UNIFORM,),
     "B1": tuple(Baseline("count", prior=p) for p in PRIORS),
@@ -96,9 +97,9 @@ FAMILIES: dict[str, tuple[Baseline, ...]] = {
     "B4": tuple(Baseline("kernel", h, w) for h in _MEMORIES for w in _WIDTHS),
     "B5": (POOLED,),
     "B6": tuple(Baseline("effects", h) for h in (0.0, 365.0, 730.0)),
-    "B7": tuple(Baseline("etas", etas.USUAL.half_life_days, prior=p, trigger=etas.USUAL.trigger) for p in PRIORS),
+    "B7": tuple(Baseline("etas", h, prior=p, trigger=etas.USUAL_TRIGGER) for h in _EXCITED_DAYS for p in PRIORS),
 }
-"""Settings tried for each baseline on weeks before the backtest; the excitation of B7 is not tried but fitted."""
+"""Settings tried for each baseline on weeks before the backtest; the trigger of B7 is not tried but fitted."""
 
 DEFAULTS = {
     "B0": UNIFORM,
@@ -108,18 +109,18 @@ DEFAULTS = {
     "B4": Baseline("kernel", 365.0, 0.9),
     "B5": POOLED,
     "B6": Baseline("effects"),
-    "B7": Baseline("etas", etas.USUAL.half_life_days, prior=0.1, trigger=etas.USUAL.trigger),
+    "B7": Baseline("etas", 28.0, prior=0.1, trigger=etas.USUAL_TRIGGER),
 }
 """Where there are too few weeks to try settings."""
 
 
 def excited(history: History, category: int, candidates: Sequence[Baseline]) -> list[Baseline]:
-    """The candidates, those of kind ``etas`` with the excitation that is likeliest by what is known."""
-    found = etas.fit(*history.known(category), history.panel.begin, history.as_of)
-    return [
-        replace(each, half_life_days=found.half_life_days, trigger=found.trigger) if each.kind == "etas" else each
-        for each in candidates
-    ]
+    """The candidates, those of kind ``etas`` with the trigger that is likeliest by what is known."""
+    cell, time = history.known(category)
+    span = (history.panel.begin, history.as_of)
+    memories = {each.half_life_days for each in candidates if each.kind == "etas"}
+    found = {days: etas.fit(cell, time, span, days) for days in memories}
+    return [replace(each, trigger=found[each.half_life_days]) if each.kind == "etas" else each for each in candidates]
 
 
 def shares(history: History, category: int, candidates: Sequence[Baseline]) -> np.ndarray:
@@ -137,6 +138,7 @@ class _Maps:
         self.uniform = cells.share_inside / cells.share_inside.sum()
         self.raster = cells.raster
         self._smooth: dict[tuple[float, float], np.ndarray] = {}
+        self._expected: dict[tuple[float, float], np.ndarray] = {}
         self._wide: np.ndarray | None = None
 
     def share(self, baseline: Baseline) -> np.ndarray:
@@ -190,9 +192,11 @@ class _Maps:
         return rate / rate.sum() if counts.any() else self.uniform
 
     def _excited(self, baseline: Baseline) -> np.ndarray:
-        excitation = etas.Excitation(baseline.trigger, baseline.half_life_days)
-        span = (self.history.panel.begin, self.history.as_of)
-        return etas.expected(*self.history.known(self.category), len(self.uniform), span, excitation)
+        key = (baseline.half_life_days, baseline.trigger)
+        if key not in self._expected:
+            span = (self.history.panel.begin, self.history.as_of)
+            self._expected[key] = etas.expected(*self.history.known(self.category), len(self.uniform), span, *key)
+        return self._expected[key]
 
     def _pooled(self, baseline: Baseline) -> np.ndarray:
         city = self._blend(self.raster.smooth(self.history.total.sum(axis=0), baseline.width_cells))

@@ -3,88 +3,61 @@
     rate(cell, t) = background(cell) + sum over its earlier incidents i of  trigger x w x exp(-w (t - t_i))
 
 Every incident of a cell raises the rate there for a while: *trigger* is the number of incidents that one brings about,
-*w* how fast that fades (half of them come within ln 2 / w). Both are found by expectation and maximisation on what is
-known; the background of each cell is what its earlier incidents do not explain.
+*w* how fast that fades (half of them come within ln 2 / w). Trigger and background, which is what a cell's earlier
+incidents do not explain, are found by expectation and maximisation on what is known. The half-life is not: what is
+likeliest is a day or less, since one affair is often recorded as several incidents, and that says nothing of next week.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from patrol_missions.engine.forecast.panel import DAY_S
 
-_HALF_LIFE_DAYS = (1.0, 365.0)
+USUAL_TRIGGER = 0.2
+"""Where the search starts, and what holds where there are too few incidents to search."""
+
 _MOST_TRIGGER = 0.95
-_ROUNDS = 200
-_CLOSE_ENOUGH = 1e-3
+_ROUNDS = 300
+_CLOSE_ENOUGH = 1e-4
 _FEWEST = 50
 _TINY = 1e-300
 _AHEAD_DAYS = 7.0
 
 
-@dataclass(frozen=True)
-class Excitation:
-    """How incidents call forth others in the same cell.
-
-    :param trigger: incidents that one incident brings about, 0 to 0.95
-    :param half_life_days: time within which half of them come
-    """
-
-    trigger: float
-    half_life_days: float
-
-    @property
-    def rate(self) -> float:
-        """Rate of fading, per day."""
-        return float(np.log(2.0) / self.half_life_days)
-
-
-USUAL = Excitation(0.2, 30.0)
-"""Where the search starts, and what holds where there are too few incidents to search."""
-
-
-def fit(cell: np.ndarray, time: np.ndarray, begin: int, end: int) -> Excitation:
-    """The likeliest excitation.
+def fit(cell: np.ndarray, time: np.ndarray, span: tuple[int, int], half_life_days: float) -> float:
+    """The likeliest trigger, 0 to 0.95.
 
     :param cell: of each incident, shape (incidents,)
     :param time: of each incident, seconds, shape (incidents,)
-    :param begin: first moment of the history, seconds
-    :param end: last moment of the history, seconds
+    :param span: begin and end of the history, seconds
+    :param half_life_days: time within which half of the incidents come that one brings about
     """
     if len(cell) < _FEWEST:
-        return USUAL
+        return USUAL_TRIGGER
     order = np.lexsort((time, cell))
     cell, day = cell[order], time[order] / DAY_S
-    same = np.concatenate([[False], cell[1:] == cell[:-1]])
-    wait = np.concatenate([[0.0], np.diff(day)])
-    span = max((end - begin) / DAY_S, 1.0)
+    rate = np.log(2.0) / half_life_days
+    excited = rate * _past(cell, day, rate)
     _, place = np.unique(cell, return_inverse=True)
-    background = np.bincount(place) * (1.0 - USUAL.trigger) / span
-    now = USUAL
+    days = max((span[1] - span[0]) / DAY_S, 1.0)
+    # Children of the last incidents are still to come.
+    parents = float((1.0 - np.exp(-rate * (span[1] / DAY_S - day))).sum())
+    trigger = USUAL_TRIGGER
+    background = np.bincount(place) * (1.0 - trigger) / days
     for _ in range(_ROUNDS):
-        excited, waited = _past(same, wait, now.rate)
-        offspring = now.trigger * now.rate * excited
-        whole = background[place] + offspring
-        from_past = offspring / np.maximum(whole, _TINY)
-        children = float(from_past.sum())
-        background = np.bincount(place, 1.0 - from_past) / span
-        # Mean wait of children, each of their possible parents weighted by the chance that it is the one.
-        waiting = float((now.trigger * now.rate * waited / np.maximum(whole, _TINY)).sum())
-        # Children of the last incidents are still to come.
-        parents = float((1.0 - np.exp(-now.rate * (end / DAY_S - day))).sum())
-        half_life = np.clip(np.log(2.0) * waiting / max(children, _TINY), *_HALF_LIFE_DAYS)
-        better = Excitation(float(min(children / max(parents, 1e-9), _MOST_TRIGGER)), float(half_life))
-        moved = abs(np.log(better.half_life_days / now.half_life_days)) + abs(better.trigger - now.trigger)
-        now = better
+        offspring = trigger * excited
+        born = offspring / np.maximum(background[place] + offspring, _TINY)
+        background = np.bincount(place, 1.0 - born) / days
+        better = min(float(born.sum()) / max(parents, 1e-9), _MOST_TRIGGER)
+        moved, trigger = abs(better - trigger), better
         if moved < _CLOSE_ENOUGH:
             break
-    return now
+    return trigger
 
 
 def expected(
-    cell: np.ndarray, time: np.ndarray, cells: int, span: tuple[int, int], excitation: Excitation
+    cell: np.ndarray, time: np.ndarray, cells: int, span: tuple[int, int], half_life_days: float, trigger: float
 ) -> np.ndarray:
     """What the model expects of each cell over the coming week, on the scale of a history's count; shape (cells,).
 
@@ -94,27 +67,23 @@ def expected(
     :param span: begin of the history, and now, seconds
     """
     begin, as_of = span
-    still = np.bincount(cell, np.exp(-excitation.rate * (as_of - time) / DAY_S), minlength=cells)
+    rate = np.log(2.0) / half_life_days
+    still = np.bincount(cell, np.exp(-rate * (as_of - time) / DAY_S), minlength=cells)
     count = np.bincount(cell, minlength=cells)
-    background = count - excitation.trigger * (count - still)
+    background = count - trigger * (count - still)
     # The aftermath fades during the week.
-    a_day = excitation.trigger * still * (1.0 - np.exp(-excitation.rate * _AHEAD_DAYS)) / _AHEAD_DAYS
+    a_day = trigger * still * (1.0 - np.exp(-rate * _AHEAD_DAYS)) / _AHEAD_DAYS
     return np.asarray(background + a_day * (as_of - begin) / DAY_S)
 
 
-def _past(same: np.ndarray, wait: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """For every incident the sums over earlier ones of its cell of exp(-rate x wait), and of wait x exp(-rate x wait).
+def _past(cell: np.ndarray, day: np.ndarray, rate: float) -> np.ndarray:
+    """For every incident the sum over earlier ones of its cell of exp(-rate x wait); sorted by cell, then day.
 
-    Both follow the rule s[i] = f[i] (s[i-1] + ...), solved for all incidents at once by doubling.
+    ``s[i] = f[i] (s[i - 1] + 1)`` where f fades over the wait since the one before, for all at once by doubling.
     """
-    factor = np.where(same, np.exp(-rate * wait), 0.0)
-    excited = _chain(factor, factor)
-    return excited, _chain(factor, wait * excited)
-
-
-def _chain(factor: np.ndarray, added: np.ndarray) -> np.ndarray:
-    """``s[i] = factor[i] * s[i - 1] + added[i]`` in log2(longest chain) passes."""
-    factor, total = factor.copy(), added.copy()
+    factor = np.zeros(len(day))
+    factor[1:] = np.where(cell[1:] == cell[:-1], np.exp(-rate * np.diff(day)), 0.0)
+    total = factor.copy()
     step = 1
     while step < len(factor) and factor.any():
         total[step:] += factor[step:] * total[:-step].copy()
