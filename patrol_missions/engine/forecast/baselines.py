@@ -129,6 +129,23 @@ def shares(history: History, category: int, candidates: Sequence[Baseline]) -> n
     return np.stack([maps.share(each) for each in candidates])
 
 
+def steps(history: History, category: int, baseline: Baseline) -> np.ndarray:
+    """The maps by which a baseline is reached, as shares of shape (4, cells).
+
+    The same everywhere by area, what all categories together do (where the baseline borrows from them), how the
+    category spreads over the wider surroundings, and the baseline's own map. A step that is not made repeats the last.
+    """
+    maps = _Maps(history, category)
+    even, share = maps.uniform, maps.share(baseline)
+    if baseline.kind == "uniform":
+        return np.stack([even, even, even, even])
+    if baseline.kind == "pooled":
+        return np.stack([even, maps.everybody(baseline), share, share])
+    if baseline.kind == "effects":
+        return np.stack([even, even, even, share])
+    return np.stack([even, even, maps.smoother(), share])
+
+
 class _Maps:
     """The maps of one category at one moment; each smoothing is done once."""
 
@@ -152,7 +169,7 @@ class _Maps:
             return self._effects(baseline)
         counts = self._counts(baseline)
         prior = baseline.prior * len(counts)
-        return np.asarray((counts + prior * self._smoother()) / (counts.sum() + prior))
+        return np.asarray((counts + prior * self.smoother()) / (counts.sum() + prior))
 
     def _counts(self, baseline: Baseline) -> np.ndarray:
         if baseline.kind == "count":
@@ -172,7 +189,7 @@ class _Maps:
             self._smooth[key] = self.raster.smooth(self._decayed(half_life_days), width_cells).astype(np.float64)
         return self._smooth[key]
 
-    def _smoother(self) -> np.ndarray:
+    def smoother(self) -> np.ndarray:
         """The smooth map that counts are shrunk towards."""
         if self._wide is None:
             self._wide = self._blend(self.raster.smooth(self.history.total[self.category], _WIDE_CELLS / 2))
@@ -198,8 +215,12 @@ class _Maps:
             self._expected[key] = etas.expected(*self.history.known(self.category), len(self.uniform), span, *key)
         return self._expected[key]
 
+    def everybody(self, baseline: Baseline) -> np.ndarray:
+        """How all categories together spread."""
+        return self._blend(self.raster.smooth(self.history.total.sum(axis=0), baseline.width_cells))
+
     def _pooled(self, baseline: Baseline) -> np.ndarray:
-        city = self._blend(self.raster.smooth(self.history.total.sum(axis=0), baseline.width_cells))
+        city = self.everybody(baseline)
         own = self.raster.smooth(self.history.total[self.category], baseline.width_cells)
         return np.asarray((own + baseline.prior * city) / (own.sum() + baseline.prior), dtype=np.float64)
 

@@ -67,6 +67,14 @@ class Trees:
         """Log of expected incidents over the surface's, float64, shape (rows,)."""
         return np.asarray(self._booster.predict(features, raw_score=True, num_threads=1))
 
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """What each feature adds to the log factor (Shapley values of the trees), float64, shape (rows, features).
+
+        They leave out the constant that is the same for all rows (Lundberg et al. 2020, Nature Mach. Intell. 2:56-67).
+        """
+        found = self._booster.predict(features, pred_contrib=True, num_threads=1)
+        return np.asarray(found, dtype=np.float64)[:, :-1]
+
     def gains(self) -> np.ndarray:
         """How much each feature lowered the deviance in training, shape (features,)."""
         return np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)

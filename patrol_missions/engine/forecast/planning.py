@@ -55,11 +55,7 @@ def forecast(
 
     :param weights: harm of one incident per category, in the order of the bundle
     """
-    history = History(panel).advance(panel.end)
-    labels = [model.label for model in bundle.categories]
-    others = [labels.index(name) for name in bundle.others]
-    surfaces = Surfaces(panel.cells, [model.start for model in bundle.categories])
-    features = Features(history, instances, surfaces, indicators, others)
+    features = features_of(bundle, panel, indicators, instances)
     expected = np.stack(
         workers.each(lambda index: _expected(bundle.categories[index], features, index), len(bundle.categories))
     )
@@ -80,13 +76,26 @@ def forecast(
     return Plan(features, instances, expected, harm, top, rank, peak_start, peak_end)
 
 
+def features_of(bundle: Bundle, panel: Panel, indicators: Indicators, instances: Instances) -> Features:
+    """What the models see of instances, from what the panel knows at its end."""
+    history = History(panel).advance(panel.end)
+    labels = [model.label for model in bundle.categories]
+    others = [labels.index(name) for name in bundle.others]
+    surfaces = Surfaces(panel.cells, [model.start for model in bundle.categories])
+    return Features(history, instances, surfaces, indicators, others)
+
+
 def _expected(model: CategoryModel, features: Features, category: int) -> np.ndarray:
     """Calibrated expected incidents of one category, float32, shape (instances, cells)."""
-    if model.trees is not None:
-        log = log_expected(model.trees, features, category)
-    else:
-        totals = np.log(np.maximum(features.totals[category], 1e-12))
-        share = baselines.shares(features.history, category, [model.baseline])[0]
-        log = np.log(np.maximum(share, 1e-12))[None, :] + totals[:, None]
+    log = uncalibrated(model, features, category)
     log = model.calibration.apply(log, features.instances.shift[:, None])
     return np.exp(np.minimum(log, np.log(_HIGHEST))).astype(np.float32)
+
+
+def uncalibrated(model: CategoryModel, features: Features, category: int) -> np.ndarray:
+    """Log of one category's expected incidents before calibration, float64, shape (instances, cells)."""
+    if model.trees is not None:
+        return log_expected(model.trees, features, category)
+    totals = np.log(np.maximum(features.totals[category], 1e-12))
+    share = baselines.shares(features.history, category, [model.baseline])[0]
+    return np.asarray(np.log(np.maximum(share, 1e-12))[None, :] + totals[:, None])

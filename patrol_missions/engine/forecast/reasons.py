@@ -13,15 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from patrol_missions.engine.forecast.features import Features
-from patrol_missions.engine.forecast.history import weekdays
+from patrol_missions.engine.forecast.history import History, weekdays
 from patrol_missions.engine.forecast.panel import DAY_S
 from patrol_missions.engine.forecast.planning import Plan
 
 MOST = 3
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TOP_PERCENTS = (1, 2, 5, 10, 25)
 _NEAR_M = 200.0
-_YEARS = 3
+YEARS = 3
+"""How far back long-run counts look."""
 _SEPARATOR = "; "
 
 _Part = tuple[np.ndarray, np.ndarray]
@@ -68,7 +69,13 @@ def _combine(sentences: list[_Sentence]) -> tuple[np.ndarray, list[str]]:
     return code.reshape(-1).astype(np.int32), texts
 
 
-def _incidents(count: int) -> str:
+def within_a_sentence(label: str) -> str:
+    """A category's name in small letters, unless it is an acronym."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
+
+
+def incidents(count: int) -> str:
+    """A number of incidents in words."""
     return "one incident" if count == 1 else f"{count} incidents"
 
 
@@ -78,7 +85,7 @@ class _Facts:
     def __init__(self, features: Features, category: int, label: str) -> None:
         self.features, self.history = features, features.history
         self.category = category
-        self.label = label[:1].lower() + label[1:] if label[1:2].islower() else label
+        self.label = within_a_sentence(label)
         self.cells = self.history.panel.cells
 
     def sentences(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
@@ -101,13 +108,13 @@ class _Facts:
 
     def _standing(self, cell: np.ndarray) -> _Sentence:
         """Among the busiest cells of the last years."""
-        counts = self.history.within(365.0 * _YEARS)[self.category]
+        counts = self.history.within(365.0 * YEARS)[self.category]
         order = np.sort(counts)
         ahead = len(counts) - np.searchsorted(order, counts, side="left")  # cells with at least as many
         percent = np.zeros(len(counts), dtype=np.int64)
         for top in sorted(_TOP_PERCENTS, reverse=True):
             percent[(ahead <= len(counts) * top / 100) & (counts >= 2)] = top
-        span = self._span()
+        span = looked_back(self.history)
         return _Sentence(
             (percent > 0)[cell], percent[cell], lambda n: f"among the busiest {n} % of cells for {self.label} {span}"
         )
@@ -133,7 +140,7 @@ class _Facts:
 
     def _places(self, cell: np.ndarray) -> list[_Sentence]:
         """Near places around which the category is more frequent, as counted from the incidents."""
-        counts = self.history.within(365.0 * _YEARS)[self.category]
+        counts = self.history.within(365.0 * YEARS)[self.category]
         found = []
         for name, distance in zip(self.features.indicators.names, self.features.indicators.distance_m):
             near = distance <= _NEAR_M
@@ -166,7 +173,7 @@ class _Facts:
         def write(number: int) -> str:
             tenths, place = divmod(number, 10_000)
             shift, day = divmod(place, 7)
-            return f"{_DAYS[day]} {names[shift]} has {tenths / 10:g} times the usual {self.label} citywide"
+            return f"{DAYS[day]} {names[shift]} has {tenths / 10:g} times the usual {self.label} citywide"
 
         return _Sentence((factor.reshape(-1)[key] >= 1.15)[instance], packed[instance], write)
 
@@ -181,25 +188,27 @@ class _Facts:
 
     def _count(self, cell: np.ndarray) -> _Sentence:
         """Plain count in the cell."""
-        counts = np.rint(self.history.within(365.0 * _YEARS)[self.category]).astype(np.int64)
-        span = self._span()
+        counts = np.rint(self.history.within(365.0 * YEARS)[self.category]).astype(np.int64)
+        span = looked_back(self.history)
         return _Sentence(
-            (counts > 0)[cell], counts[cell], lambda n: f"{_incidents(n)} of {self.label} in this cell {span}"
+            (counts > 0)[cell], counts[cell], lambda n: f"{incidents(n)} of {self.label} in this cell {span}"
         )
 
     def _quiet(self, cell: np.ndarray) -> _Sentence:
         """Nothing here, so the surroundings speak."""
-        counts = self.history.within(365.0 * _YEARS)[self.category]
+        counts = self.history.within(365.0 * YEARS)[self.category]
         around = np.rint(self.cells.raster.neighbourhood(counts, 1)).astype(np.int64)
-        span = self._span()
+        span = looked_back(self.history)
         return _Sentence(
             (counts == 0)[cell],
             around[cell],
             lambda n: f"no {self.label} in this cell {span}, {n or 'none'} in the eight around it",
         )
 
-    def _span(self) -> str:
-        days = (self.history.as_of - self.history.panel.begin) / DAY_S
-        if days >= 365 * _YEARS:
-            return f"in the last {_YEARS} years"
-        return f"in the last {days / 30.44:.0f} months" if days >= 60 else f"in the last {days:.0f} days"
+
+def looked_back(history: History) -> str:
+    """The years that long-run counts look back, or the whole of a shorter history."""
+    days = (history.as_of - history.panel.begin) / DAY_S
+    if days >= 365 * YEARS:
+        return f"in the last {YEARS} years"
+    return f"in the last {days / 30.44:.0f} months" if days >= 60 else f"in the last {days:.0f} days"

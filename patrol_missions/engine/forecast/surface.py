@@ -133,6 +133,22 @@ class Surfaces:
             self._fitted[category] = last
         return last.log_share
 
+    def parts(self, history: History, category: int) -> np.ndarray:
+        """What a log share is made of, shape (4, cells); the rows add up to :meth:`log_share`.
+
+        The cell's area, the other categories there, the category's surroundings, and its own incidents in the cell.
+        """
+        start = self.starts[category]
+        log_share = self.log_share(history, category)
+        if isinstance(start, Baseline):
+            return baseline_parts(history, category, start)
+        fitted = self._fitted[category]
+        told = fitted.others.effects.log_rate(np.ones((len(log_share), 1)))
+        effects = fitted.own.effects
+        elsewhere = effects.beta[1] * (told - told.mean())
+        rest = log_share - elsewhere - effects.smooth - effects.own
+        return np.stack([rest, elsewhere, effects.smooth, effects.own])
+
     def try_out(self, history: History, category: int) -> np.ndarray:
         """Log shares under each of :data:`TRIED`, shape (settings, cells)."""
         fitted = None
@@ -151,6 +167,12 @@ class Surfaces:
         design = np.column_stack([flat, told - told.mean()])
         own = self._solver.fit(counts[category], design, roughness, last.own if last else None)
         return _Fitted(history.as_of, self._solver.log_share(own.effects, design), own, others)
+
+
+def baseline_parts(history: History, category: int, baseline: Baseline) -> np.ndarray:
+    """What a baseline's log share is made of, as in :meth:`Surfaces.parts`."""
+    logs = np.log(np.maximum(baselines.steps(history, category, baseline), _LEAST_SHARE))
+    return np.diff(logs, axis=0, prepend=0.0)
 
 
 class _Solver:
