@@ -154,6 +154,7 @@ def test_every_feature_has_a_group(trained: tuple[Bundle, Features]) -> None:
     assert set(own.values()) == {PLACE + "bars"}
     assert groups["own count 7 d"] == RECENT
     assert group_of("distance to wine bars", ("bars", "wine bars")) == PLACE + "wine bars"
+    assert group_of("value of vacant lots", ()) == PLACE + "vacant lots"
     assert group_of("daylight", ()) == PLACE + "daylight"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from patrol_missions.core.nearness import FARTHEST_M
 from patrol_missions.engine.forecast.contributions import (
     AREA,
     AROUND,
@@ -17,7 +18,6 @@ from patrol_missions.engine.forecast.contributions import (
 )
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import weekdays
-from patrol_missions.engine.forecast.indicators import FARTHEST_M
 from patrol_missions.engine.forecast.reasons import DAYS, YEARS, incidents, looked_back, within_a_sentence
 
 _RECENT_DAYS = 28.0

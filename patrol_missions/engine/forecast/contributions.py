@@ -25,6 +25,8 @@ from patrol_missions.engine.forecast.surface import baseline_parts
 AREA, ELSEWHERE, AROUND, HERE = "area", "elsewhere", "around", "here"
 RECENT, HABITS, TIME = "recent", "habits", "time"
 VALUE_OF = "value of "
+"""Prefix of features that are fields of the grid."""
+
 PLACE = "place "
 """Prefix of a group that is named after an indicator or a feature."""
 
