@@ -172,7 +172,7 @@ def test_the_job_answers_for_every_row_and_category(folder: Path, city: tuple[Ta
     then = {(c, r, s): e for c, r, s, e in zip(wanted["col"], wanted["row"], wanted["start"], wanted["expected_theft"])}
     theft = table.take(table.text("category") == "Theft")
     np.testing.assert_allclose(
-        theft["expected"], [then[key] for key in zip(theft["col"], theft["row"], theft["start"])], rtol=0.01
+        theft["expected"], [then[key] for key in zip(theft["col"], theft["row"], theft["start"])], rtol=1e-5
     )
     assert set(table.take(table.text("category") == "Arson").text("forecast_by")) == {"B5"}
     assert set(theft.text("forecast_by")) == {"LightGBM"}

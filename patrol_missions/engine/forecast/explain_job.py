@@ -21,7 +21,7 @@ from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.contribution_words import Words, title
 from patrol_missions.engine.forecast.contributions import Contributions, contributions
 from patrol_missions.engine.forecast.features import Features
-from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.panel import Cells, Panel
 from patrol_missions.engine.forecast.workers import Workers
 
 _REASONS = 4
@@ -54,8 +54,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     asked = _asked(model.plan, cells, forecast)
     chosen = _categories(model, parameters.get("category"))
     context.progress(0.1, "Sorting incidents into cells and shifts")
-    when = {**parameters, "start": settings.words(asked.instances.start[0])}
-    panel, _, said = forecast_job.history_of(model, cells, tables["incidents"], when)
+    panel, said = _known(model, cells, tables["incidents"], asked.instances.start[0])
     warnings += said
     context.progress(0.3, "Computing what was known")
     features = planning.features_of(model, panel, places, asked.instances)
@@ -116,6 +115,19 @@ def _asked(plan: ShiftPlan, cells: Cells, forecast: Table) -> _Asked:
             "The forecast has shifts that the model does not know.", "Choose the model that the forecast was made with."
         )
     return _Asked(place, instance, instances)
+
+
+def _known(model: Bundle, cells: Cells, incidents: Table, begin: np.datetime64) -> tuple[Panel, list[str]]:
+    """What was known as the forecast began, and warnings about it.
+
+    A history that ends before is taken as it is, and one that runs on is cut off, both as in the forecast.
+    """
+    moments = [incidents[name][~np.isnat(incidents[name])] for name in ("start", "end", "reported")]
+    last = max((times.max() for times in moments if len(times)), default=begin)
+    start = settings.words(begin) if last > begin else None
+    when = {"start": start, "now": settings.words(last)}
+    panel, _, warnings = forecast_job.history_of(model, cells, incidents, when)
+    return panel, warnings
 
 
 def _categories(model: Bundle, wanted: object) -> list[int]:
