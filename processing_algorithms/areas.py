@@ -69,13 +69,13 @@ class AreaReader:
 
     def area(self, layer: LayerSource) -> QgsGeometry:
         """The area that a layer covers, null when it has none."""
-        return dissolve(geometry for _feature, geometry in self._polygons(layer))
+        return dissolve(geometry for _feature, geometry in self.polygons(layer))
 
     def areas_by(self, layer: LayerSource, field: str) -> dict[str, QgsGeometry]:
         """The area per name in a field, in order of appearance."""
         groups: dict[str, list[QgsGeometry]] = {}
         unnamed = 0
-        for feature, geometry in self._polygons(layer):
+        for feature, geometry in self.polygons(layer):
             name = name_of(feature[field])
             if name is None:
                 unnamed += 1
@@ -89,7 +89,8 @@ class AreaReader:
             )
         return {name: dissolve(geometries) for name, geometries in groups.items()}
 
-    def _polygons(self, layer: LayerSource) -> Iterator[tuple[QgsFeature, QgsGeometry]]:
+    def polygons(self, layer: LayerSource) -> Iterator[tuple[QgsFeature, QgsGeometry]]:
+        """The features that have an area, with it."""
         mended = useless = 0
         for feature in layer.whole_features(self._crs, self._transforms):
             if self._feedback.isCanceled():

@@ -33,7 +33,8 @@ _COLUMNS = {
     "reported": ("reported", As.TIME),
     "time_known": ("time_known", As.FLAG),
 }
-_MOST_KINDS = 50
+MOST_KINDS = 50
+"""An indicator layer has at most so many kinds, those without one included."""
 _SPACING = 0.5  # of a cell's side, between the points that stand for an indicator's lines and areas
 
 
@@ -108,14 +109,19 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
     return History(tables, names, fields, size_m, crs)
 
 
+def too_many_kinds(layer: str, kinds: int) -> InputError:
+    """The sentence for a layer whose kind field has too many values."""
+    return InputError(
+        f"Indicator layer “{layer}” has {kinds} kinds of places; {MOST_KINDS - 1} can be told apart.",
+        "Choose a kind field with fewer values, clear it, or keep only the kinds that matter.",
+    )
+
+
 def _by_kind(places: Table, layer: str) -> dict[str, Table]:
     """The places of each kind, under the kind's name; those without a kind under the layer's."""
     kinds = (*places.labels["kind"], layer)
-    if len(kinds) > _MOST_KINDS:
-        raise InputError(
-            f"Indicator layer “{layer}” has {len(kinds) - 1} kinds of places; {_MOST_KINDS - 1} can be told apart.",
-            "Choose a kind field with fewer values, clear it, or keep only the kinds that matter.",
-        )
+    if len(kinds) > MOST_KINDS:
+        raise too_many_kinds(layer, len(kinds) - 1)
     code = places["kind"] % len(kinds)  # "no kind" is -1, the last
     split = {kind: np.flatnonzero(code == number) for number, kind in enumerate(kinds)}
     coordinates = Table({name: places[name] for name in ("x", "y")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsApplication, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from patrol_missions.processing_algorithms.add_indicators import AddIndicatorsAlgorithm
 from patrol_missions.processing_algorithms.allocate_missions import AllocateMissionsAlgorithm
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
@@ -19,6 +20,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     SetupEngineAlgorithm,
     CreateSampleCityAlgorithm,
     BuildGridAlgorithm,
+    AddIndicatorsAlgorithm,
     CheckIncidentsAlgorithm,
     TrainModelAlgorithm,
     ForecastRiskAlgorithm,

@@ -7,6 +7,7 @@ row = floor(y / size): names survive a changed boundary, and points join cells b
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,6 +52,35 @@ def locate(x: np.ndarray, y: np.ndarray, columns: np.ndarray, rows: np.ndarray, 
     place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
     found = order[place]
     return np.where(keys[found] == wanted, found, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The smallest rectangle of cells around a grid's, and which cell lies where in it.
+
+    :param column: first column
+    :param row: first row
+    :param index: index of the cell, -1 where there is none, int32, shape (rows, columns)
+    """
+
+    column: int
+    row: int
+    index: np.ndarray
+
+    @classmethod
+    def of(cls, columns: np.ndarray, rows: np.ndarray) -> Block:
+        """The block around cells given by column and row."""
+        column, row = int(np.min(columns)), int(np.min(rows))
+        index = np.full((int(np.max(rows)) - row + 1, int(np.max(columns)) - column + 1), -1, dtype=np.int32)
+        index[np.asarray(rows) - row, np.asarray(columns) - column] = np.arange(len(columns))
+        return cls(column, row, index)
+
+    def at(self, columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Index of the cells at columns and rows (arrays of one shape), -1 where there is none."""
+        height, width = self.index.shape
+        j, i = columns - self.column, rows - self.row
+        within = (i >= 0) & (i < height) & (j >= 0) & (j < width)
+        return np.where(within, self.index[np.where(within, i, 0), np.where(within, j, 0)], -1)
 
 
 def centres(columns: np.ndarray, rows: np.ndarray, size_m: float) -> tuple[np.ndarray, np.ndarray]:

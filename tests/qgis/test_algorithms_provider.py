@@ -16,6 +16,7 @@ from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.provider import ALGORITHMS
 
 IDS = {
+    "addindicators",
     "allocatemissions",
     "buildgrid",
     "checkincidents",
@@ -25,7 +26,7 @@ IDS = {
     "setupengine",
     "trainmodel",
 }
-WITHOUT_ENGINE = {"buildgrid", "setupengine"}
+WITHOUT_ENGINE = {"addindicators", "buildgrid", "setupengine"}
 
 
 @pytest.fixture
