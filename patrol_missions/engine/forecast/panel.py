@@ -103,10 +103,33 @@ class Entries:
     known: np.ndarray
 
 
+@dataclass(frozen=True)
+class Intake:
+    """What became of the rows of the incident table; a row that fails several tests counts at the first.
+
+    :param read: rows read
+    :param left_out: reason and rows, in the order of the tests
+    """
+
+    read: int
+    left_out: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, tests: Sequence[tuple[str, np.ndarray]]) -> Intake:
+        """Counts from reasons and masks of the rows that pass, each of shape (rows,)."""
+        passed = np.ones(len(tests[0][1]), dtype=bool)
+        left_out = []
+        for reason, good in tests:
+            left_out.append((reason, int((passed & ~good).sum())))
+            passed &= good
+        return cls(len(passed), tuple(left_out))
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Everything that is known about incidents, by cell, shift and category.
 
+    :param intake: how many rows there were, and why some are not in it
     :param begin: first moment of the history, seconds UTC
     :param end: moment as of which the history was taken, seconds UTC; nothing in the panel became known later
     """
@@ -117,6 +140,7 @@ class Panel:
     instances: Instances
     events: Events
     entries: Entries
+    intake: Intake
     begin: int
     end: int
 
@@ -169,7 +193,13 @@ def build(
     category = lookup[incidents["category"]]
     first, last, known = _times(incidents, plan)
     limit = _latest(first, known, as_of)
-    keep = np.flatnonzero((cell >= 0) & (category >= 0) & (first >= 0) & (known <= limit))
+    tests = [
+        ("of a category that is not forecast", category >= 0),
+        ("without a usable time", first >= 0),
+        ("outside the grid, or without a place", cell >= 0),
+        ("not known yet, or reported long after the history ends", known <= limit),
+    ]
+    keep = np.flatnonzero(np.logical_and.reduce([good for _, good in tests]))
     if len(keep) == 0:
         raise InputError(
             "No incident of the chosen categories lies inside the grid with a usable time.",
@@ -185,7 +215,8 @@ def build(
         last[keep],
         known[keep],
     )
-    return Panel(cells, names, plan, instances, events, _entries(incidents.take(keep), instances, events), begin, limit)
+    entries = _entries(incidents.take(keep), instances, events)
+    return Panel(cells, names, plan, instances, events, entries, Intake.of(tests), begin, limit)
 
 
 def _times(incidents: Table, plan: ShiftPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

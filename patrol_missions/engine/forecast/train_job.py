@@ -49,7 +49,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     facts = _facts(trained, parameters, tables, listed)
     made = _bundle(trained, places, facts)
     bundle.save(made, context.folder / "model.zip")
-    page = model_card.render(trained, facts, places, missing)
+    left_out = dict.fromkeys(missing, "no incident in the layer")
+    left_out |= {name: "no incident inside the grid" for name in names if name not in trained.panel.categories}
+    page = model_card.render(trained, facts, places, left_out)
     (context.folder / "model_card.html").write_text(page, encoding="utf-8")
     for each in trained.choices:
         context.log(f"{each.category}: {each.why}")

@@ -1,34 +1,31 @@
-"""Figures of the model card."""
+"""Figures of the model card: what they say is in shapes and shades as well as in colours, so that a copier keeps it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from patrol_missions.engine.forecast.choice import Choice
 from patrol_missions.engine.reports import figures
 
-_SHADES = {"B1": 0.45, "B2": 0.45, "B3": 0.7, "B4": 1.0, "B5": 0.45, "B6": 0.7, "B7": 0.7}
-_MARKS = {"B1": "s", "B2": "D", "B3": "^", "B4": "o", "B5": "v", "B6": "P", "B7": "X"}
+_MARKS = "os^Dv<>Pp*hX"
 _HOPELESS = 0.6  # gains beyond this tell nothing more than "far better"
-_NAMES = {
-    "B1": "all-time count",
-    "B2": "365 days",
-    "B3": "recent count",
-    "B4": "kernel density",
-    "B5": "all categories",
-    "B6": "cell effects",
-    "B7": "self-exciting",
-}
+_WIDTH = 9.2
 
 
-def gains(choices: Sequence[Choice]) -> str:
-    """Gain of the model over each baseline with its interval, a row per category."""
-    figure = figures.new(9.2, 0.9 + 0.62 * len(choices))
+def gains(choices: Sequence[Choice], names: dict[str, str]) -> str:
+    """Gain of the model over each baseline with its interval, a row per category; filled where it is certain.
+
+    :param names: what each baseline's code stands for, in a word or two
+    """
+    codes = [code for code in names if any(g.baseline == code for choice in choices for g in choice.gains)]
+    figure = figures.new(_WIDTH, 0.9 + (0.16 + 0.1 * len(codes)) * len(choices))
     axes = figure.subplots()
-    codes = [code for code in _MARKS if any(g.baseline == code for choice in choices for g in choice.gains)]
     axes.axvline(0, color=figures.GREY, linewidth=1.0)
     for row, choice in enumerate(choices):
         known = {gain.baseline: gain for gain in choice.gains}
@@ -36,22 +33,26 @@ def gains(choices: Sequence[Choice]) -> str:
             if code not in known:
                 continue
             gain = known[code]
-            y = row + 0.13 * (place - (len(codes) - 1) / 2)
+            y = row + 0.72 * ((place + 0.5) / len(codes) - 0.5)
             colour = figures.BLUE if gain.certain else figures.ORANGE
-            low, middle, high = (100 * min(v, _HOPELESS) for v in (gain.low, gain.relative, gain.high))
-            axes.plot([low, high], [y, y], color=colour, linewidth=1.6, alpha=_SHADES[code], solid_capstyle="butt")
-            axes.plot(middle, y, _MARKS[code], color=colour, markersize=4.5, alpha=_SHADES[code])
-    for code in codes:
-        axes.plot(
-            [], [], _MARKS[code], color=figures.BLUE, markersize=5, label=f"{code} {_NAMES[code]}", alpha=_SHADES[code]
-        )
+            low, middle, high = (
+                100 * float(np.clip(v, -_HOPELESS, _HOPELESS)) for v in (gain.low, gain.relative, gain.high)
+            )
+            axes.plot([low, high], [y, y], color=colour, linewidth=1.5, solid_capstyle="butt")
+            face = colour if gain.certain else "#ffffff"
+            axes.plot(middle, y, _MARKS[place], color=colour, markerfacecolor=face, markersize=4.5, clip_on=False)
+        if row:
+            axes.axhline(row - 0.5, color=figures.GREY, alpha=0.25, linewidth=0.8)
+    for place, code in enumerate(codes):
+        axes.plot([], [], _MARKS[place], color=figures.BLUE, markersize=5, label=f"{code} {names[code]}")
     axes.set_yticks(range(len(choices)), [choice.category for choice in choices])
-    axes.invert_yaxis()
+    axes.set_ylim(len(choices) - 0.5, -0.5)
     axes.set_xlim(right=100 * _HOPELESS)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g} %" if value else "0"))
     axes.grid(axis="x", color=figures.GREY, alpha=0.25, linewidth=0.8)
     axes.tick_params(length=0)
-    figure.legend(loc="outside upper left", ncols=len(codes), frameon=False, fontsize=9, handletextpad=0.2)
+    columns = min(len(codes), 4)
+    figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=9, handletextpad=0.2)
     return figures.to_svg(figure)
 
 
@@ -60,10 +61,7 @@ def reliability(panels: Sequence[tuple[str, str, tuple[np.ndarray, np.ndarray, n
 
     :param panels: title, note, and cell-shifts, expected and observed incidents by group
     """
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = figures.new(9.2, 0.2 + 2.75 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, grid = _panels(len(panels), 2.75)
     for axes, (title, note, (cells, expected, observed)) in zip(grid, panels):
         x, y = 1000 * expected / cells, 1000 * observed / cells
         spread = 1000 * 1.96 * np.sqrt(np.maximum(observed, 1.0)) / cells
@@ -79,8 +77,130 @@ def reliability(panels: Sequence[tuple[str, str, tuple[np.ndarray, np.ndarray, n
             axis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.grid(color=figures.GREY, alpha=0.2, linewidth=0.8)
         axes.tick_params(length=0, which="both")
-    for axes in grid[len(panels) :]:
-        axes.set_visible(False)
     figure.supxlabel("expected", fontsize=10)
     figure.supylabel("observed", fontsize=10)
     return figures.to_svg(figure)
+
+
+def area_curves(shares: np.ndarray, panels: Sequence[tuple[str, dict[str, np.ndarray]]]) -> str:
+    """Prediction accuracy index against share of area, a panel per category.
+
+    :param shares: shares of area, shape (shares,)
+    :param panels: title, and for each forecast by its name the index and the ends of its interval, shape (3, shares)
+    """
+    figure, grid = _panels(len(panels), 2.4, sharex=True)
+    lines: dict[str, Line2D] = {}
+    styles = (("-", figures.BLUE, 2.0), ("--", figures.ORANGE, 1.6), (":", figures.GREY, 1.6))
+    for axes, (title, curves) in zip(grid, panels):
+        for (name, (middle, low, high)), (dashes, colour, width) in zip(curves.items(), styles):
+            (line,) = axes.plot(100 * shares, middle, dashes, color=colour, linewidth=width)
+            axes.fill_between(100 * shares, low, high, color=colour, alpha=0.18, linewidth=0)
+            lines.setdefault(name, line)
+        axes.axhline(1.0, color=figures.GREY, linewidth=0.8)
+        axes.set(xscale="log", title=title)
+        axes.set_ylim(bottom=0)
+        ticks = [v for v in (0.5, 1, 2, 5, 10, 20) if 100 * shares[0] <= v <= 100 * shares[-1]]
+        axes.set_xticks(ticks, [f"{v:g}" for v in ticks])
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        axes.grid(color=figures.GREY, alpha=0.2, linewidth=0.8)
+        axes.tick_params(length=0, which="both", labelbottom=True)
+    figure.supxlabel("share of the cells of a shift, %", fontsize=10)
+    figure.supylabel("PAI", fontsize=10)
+    figure.legend(list(lines.values()), list(lines), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    return figures.to_svg(figure)
+
+
+MAP_CLASSES = (
+    ("too few incidents", "#f0f2f4"),
+    ("better, beyond chance", "#c9dff2"),
+    ("better", "#a9bccd"),
+    ("worse", "#d1955a"),
+    ("worse, beyond chance", "#6e2408"),
+)
+"""From light to dark, so that what is worse is darker on paper, too."""
+
+
+def maps(column: np.ndarray, row: np.ndarray, panels: Sequence[tuple[str, np.ndarray]]) -> str:
+    """Cells coloured by class, a map per category.
+
+    :param column: of each cell
+    :param row: of each cell
+    :param panels: title, and index into :data:`MAP_CLASSES` of each cell
+    """
+    x, y = column - column.min(), row - row.min()
+    wide, high = int(x.max()) + 1, int(y.max()) + 1
+    columns = _columns(len(panels))
+    height = min(max(_WIDTH / columns * high / wide, 1.2), 4.5)
+    figure, grid = _panels(len(panels), height + 0.25)
+    for axes, (title, classes) in zip(grid, panels):
+        for index, (_, colour) in enumerate(MAP_CLASSES):
+            _squares(axes, x[classes == index], y[classes == index], colour)
+        axes.set(xlim=(0, wide), ylim=(0, high), title=title)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+    handles = [Line2D([], [], marker="s", linestyle="", markersize=8, color=colour) for _, colour in MAP_CLASSES]
+    names = [name for name, _ in MAP_CLASSES]
+    figure.legend(handles, names, loc="outside upper left", ncols=5, frameon=False, fontsize=9, handletextpad=0.2)
+    return figures.to_svg(figure)
+
+
+def importance(groups: Sequence[str], categories: Sequence[str], shares: np.ndarray) -> str:
+    """Shares of what was learned, as a table whose cells are the darker the larger the share.
+
+    :param shares: 0 to 1, shape (groups, categories)
+    """
+    figure = figures.new(_WIDTH, 0.7 + 0.3 * len(groups))
+    axes = figure.subplots()
+    top = max(float(shares.max()), 1e-9)
+    for y, line in enumerate(shares):
+        for x, share in enumerate(line):
+            depth = share / top
+            axes.fill_between(
+                [x - 0.49, x + 0.49], y - 0.46, y + 0.46, color=figures.BLUE, alpha=0.06 + 0.64 * depth, linewidth=0
+            )
+            axes.text(x, y, f"{100 * share:.0f} %", ha="center", va="center", fontsize=9)
+    axes.set_xlim(-0.5, len(categories) - 0.5)
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    axes.set_yticks(range(len(groups)), groups)
+    axes.set_xticks(range(len(categories)), [_broken(name) for name in categories], fontsize=9)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return figures.to_svg(figure)
+
+
+def _columns(count: int) -> int:
+    """Panels in a row: four only where that fills the last row better."""
+    return min(count, 4 if count in (4, 7, 8) else 3)
+
+
+def _panels(count: int, height: float, sharex: bool = False) -> tuple[Figure, list[Axes]]:
+    columns = _columns(count)
+    rows = -(-count // columns)
+    figure = figures.new(_WIDTH, 0.45 + height * rows * 3 / max(columns, 3))
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=sharex).ravel()
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    return figure, list(grid[:count])
+
+
+def _squares(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
+    """Unit squares as one shape, those next to each other in a row joined."""
+    if len(x) == 0:
+        return
+    order = np.lexsort((x, y))
+    x, y = x[order], y[order]
+    begins = np.flatnonzero(np.concatenate([[True], (np.diff(y) != 0) | (np.diff(x) != 1)]))
+    ends = np.concatenate([begins[1:], [len(x)]]) - 1
+    spans = [(int(x[a]), int(x[b]) + 1, int(y[a])) for a, b in zip(begins, ends)]
+    outline = [(left, right, bottom, bottom + 1) for left, right, bottom in spans]
+    vertices = np.array([[(a, c), (b, c), (b, d), (a, d), (a, c)] for a, b, c, d in outline], dtype=float)
+    figures.polygons(axes, vertices.reshape(-1, 2), 5, colour)
+
+
+def _broken(name: str) -> str:
+    """A long name on two lines."""
+    words = name.split()
+    half = (len(words) + 1) // 2
+    return " ".join(words[:half]) + "\n" + " ".join(words[half:]) if len(name) > 12 and len(words) > 1 else name

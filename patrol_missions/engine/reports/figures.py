@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 BLUE = "#3f88c5"
 ORANGE = "#d9822b"
@@ -55,6 +58,13 @@ def light_grid(axes: Axes) -> None:
     """Faint horizontal lines to read values by."""
     axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.8)
     axes.tick_params(length=0)
+
+
+def polygons(axes: Axes, vertices: np.ndarray, corners: int, colour: str) -> None:
+    """Closed rings as one filled shape; each ring has so many vertices, the last the same as the first."""
+    codes = np.full(len(vertices), Path.LINETO, dtype=np.uint8)
+    codes[::corners], codes[corners - 1 :: corners] = Path.MOVETO, Path.CLOSEPOLY
+    axes.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, edgecolor=colour, linewidth=0.15))
 
 
 def to_svg(figure: Figure) -> str:

@@ -31,7 +31,8 @@ body{margin:0 auto;padding:2.2rem 1.4rem 4rem;max-width:62rem;background:var(--p
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Liberation Sans",sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2.2rem 0 .6rem}
 h3{font-size:1rem;margin:1.4rem 0 .4rem}
-.sub,footer,figcaption,caption{color:var(--soft)}.sub{margin:0 0 1.4rem}p{max-width:46rem;margin:.5rem 0}
+.sub,footer,figcaption,caption{color:var(--soft)}.sub{margin:0 0 1.4rem}p,li{max-width:46rem}
+p{margin:.5rem 0}ul{padding-left:1.2rem}li{margin:.3rem 0}
 .banner{border-left:5px solid;border-radius:4px;padding:.8rem 1.1rem;margin:1.2rem 0}
 .banner strong{display:block;font-size:1.1rem}
 .banner p{margin:.2rem 0 0;color:var(--ink)}
@@ -84,6 +85,11 @@ def heading(text: str, level: int = 2) -> Html:
 def paragraph(text: object) -> Html:
     """A paragraph."""
     return Html(f"<p>{_text(text)}</p>")
+
+
+def bullets(texts: Iterable[object]) -> Html:
+    """A list."""
+    return Html("<ul>" + "".join(f"<li>{_text(text)}</li>" for text in texts) + "</ul>")
 
 
 def banner(level: str, title: str, text: str = "") -> Html:

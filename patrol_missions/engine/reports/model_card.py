@@ -1,4 +1,7 @@
-"""The model card: what a model is, what it was made from, how well it does, and where it does not."""
+"""The model card and datasheet: what a model is, what it was made from, how well it does, and where it does not.
+
+After Mitchell et al. 2019, "Model Cards for Model Reporting", and Gebru et al. 2021, "Datasheets for Datasets".
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,23 @@ from typing import Any
 
 import numpy as np
 
-from patrol_missions.engine.forecast import calibration
-from patrol_missions.engine.forecast.backtest import AREA_SHARES, MODEL, CategoryBacktest
-from patrol_missions.engine.forecast.choice import Choice
+from patrol_missions.engine.forecast import choice
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.training import Trained
-from patrol_missions.engine.reports import card_figures, figures, html
+from patrol_missions.engine.reports import card_figures, datasheet, feature_groups, figures, html
+from patrol_missions.engine.reports.card_scores import Scores
 
-_MOST_PANELS = 12
-_TOP_FEATURES = 8
 _OFFICERS = (
-    "A cell on the map is a place where, over many shifts, more incidents are expected than elsewhere. It says nothing "
-    "about anyone who is there: being in it is no ground for suspicion, a stop or a search. Most cells see no incident "
-    "in most shifts, even the first on the list; the numbers are averages, to be read as more or less, not as what "
-    "will happen."
+    (
+        "A cell on the map, a box, is a place where, over many shifts, more incidents are expected than elsewhere. "
+        "A box is not suspicion: it says nothing about anyone who is in it, and is no ground for a stop, a search or "
+        "an arrest. What you do there needs the same grounds as anywhere else."
+    ),
+    (
+        "Most cells see no incident in most shifts, even the first on the list. The numbers are averages, to be read "
+        "as more or less, not as what will happen. No incident in a box does not mean that you were wrong to go, nor "
+        "does an incident outside mean that you were wrong to leave."
+    ),
 )
 _LIMITS = (
     "It knows only recorded incidents: crime not reported, or recorded late or in the wrong place, is not in it.",
@@ -33,27 +39,45 @@ _LIMITS = (
         "It learned from the past. After a change of recording, of boundaries or of life in the city, train it again "
         "and look at the level: the forecast follows the last weeks, but needs a few of them."
     ),
+    (
+        "Intervals come from the weeks tested. They do not cover a change of the city, and scores of one grid do not "
+        "hold for another cell size."
+    ),
     "It describes places and hours, never persons. No field about a person is read.",
+)
+_RULE = (
+    "Per category, LightGBM ships only if the 95 % interval of its gain over every single baseline lies above zero on "
+    "weeks that it has not seen, and if its totals agree with what happened; otherwise the best baseline ships. "
+    f"Categories with fewer than {choice.FEW} incidents borrow the map of all categories (B5). Nothing was chosen on "
+    "the weeks of the test: settings and trees come from before it, and what ships is then trained again on the whole "
+    "history."
 )
 
 
-def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, left_out: Sequence[str]) -> str:
+def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, left_out: Mapping[str, str]) -> str:
     """The whole page.
 
     :param facts: what the bundle says of itself (versions, period, hashes)
     :param indicators: place layers and fields of the grid
-    :param left_out: categories asked for of which there was no incident
+    :param left_out: categories that are not in the model, and why
     """
     where = str(facts["jurisdiction"])
-    blocks = [_verdict(trained), html.facts(_figures(trained, facts)), *_choices(trained, left_out)]
-    if trained.backtests is not None:
-        with figures.style():
-            blocks += [*_gains(trained), *_scores(trained), *_reliability(trained)]
-    blocks += [html.heading("For officers"), html.paragraph(_OFFICERS), html.heading("Limits")]
-    blocks += [html.paragraph(f"• {text}") for text in _LIMITS]
-    blocks += [*_made_of(trained, indicators), *_record(facts)]
+    with figures.style():
+        blocks = [
+            _verdict(trained),
+            html.facts(_figures(trained, facts)),
+            *_choices(trained),
+            *Scores(trained, int(facts["seed"])).blocks(),
+            html.heading("For officers"),
+            *(html.paragraph(text) for text in _OFFICERS),
+            html.heading("Limits"),
+            html.bullets(_LIMITS),
+            *_made_of(trained, indicators),
+            *datasheet.blocks(trained, left_out),
+            *_record(facts),
+        ]
     period = f"{str(facts['history_begin'])[:10]} to {str(facts['history_end'])[:10]}"
-    title = f"Model card: {where}" if where else "Model card"
+    title = f"Model card and datasheet: {where}" if where else "Model card and datasheet"
     return html.page(
         title,
         f"Expected incidents per cell and shift, learned from {period}",
@@ -95,7 +119,7 @@ def _figures(trained: Trained, facts: Mapping[str, Any]) -> list[tuple[str, obje
     ]
 
 
-def _choices(trained: Trained, left_out: Sequence[str]) -> list[html.Html]:
+def _choices(trained: Trained) -> list[html.Html]:
     rows = [
         (
             each.category,
@@ -105,75 +129,8 @@ def _choices(trained: Trained, left_out: Sequence[str]) -> list[html.Html]:
         )
         for each in trained.choices
     ]
-    blocks = [html.heading("What ships"), html.table(("Category", "Incidents", "Ships", "Why"), rows)]
-    if left_out:
-        blocks.append(html.paragraph(f"Left out, as there is no incident of it: {_listed(left_out)}."))
-    return blocks
-
-
-def _judged(trained: Trained) -> list[tuple[Choice, CategoryBacktest]]:
-    return [pair for pair in zip(trained.choices, trained.backtests or ()) if pair[1].observed.sum() > 0]
-
-
-def _gains(trained: Trained) -> list[html.Html]:
-    with_trees = [choice for choice in trained.choices if choice.gains][:_MOST_PANELS]
-    if not with_trees:
-        return []
-    caption = (
-        "How much more of the deviance LightGBM explains than each baseline, in percent of what the baseline explains, "
-        "with 95 % intervals from resampled weeks. Right of zero, LightGBM is better; beyond 60 % is drawn at the edge."
-    )
-    return [html.heading("Against the baselines"), html.figure(card_figures.gains(with_trees), caption)]
-
-
-def _scores(trained: Trained) -> list[html.Html]:
-    rows: list[tuple[object, ...]] = []
-    for index, (choice, judged) in enumerate(zip(trained.choices, trained.backtests or ())):
-        observed = float(judged.observed.sum())
-        gains = {gain.baseline: gain for gain in choice.gains}
-        for code, each in judged.methods.items():
-            name: object = "LightGBM" if code == MODEL else f"{code}, {trained.settings[index][code].words}"
-            if code == choice.ships:
-                name = html.Html(f"{html.stacked(name)} {html.chip('good', 'ships')}")
-            gain = gains.get(code)
-            hits = [float(each.found(share).sum()) / max(observed, 1e-9) for share in AREA_SHARES]
-            rows.append(
-                (
-                    choice.category if code == "B0" else "",
-                    name,
-                    _percent(judged.explained(code)) if observed else "",
-                    f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f} %" if gain and code != "B0" else "",
-                    *(f"{rate / share:.1f}" if observed else "" for rate, share in zip(hits, AREA_SHARES)),
-                    _percent(hits[-1]) if observed else "",
-                )
-            )
-    headers = ("Category", "Forecast", "Explained", "LightGBM’s gain", "PAI 1 %", "PAI 5 %", "Hits 5 %")
-    note = (
-        "Each week was forecast with what was known as it began. Explained: share of the Poisson deviance of a uniform "
-        "map that is explained, after running calibration of every forecast alike. Gain: 95 % interval of how much "
-        "more LightGBM explains, over what that baseline explains. Hits: share of incidents in the 5 % of cells with "
-        "the highest expectation in each shift; PAI: that share over the share of area, so 1 is as good as chance."
-    )
-    table = html.table(
-        headers, rows, caption=f"Scores on {len(trained.timeline.backtest)} weeks", numeric=(2, 3, 4, 5, 6)
-    )
-    return [table, html.paragraph(note)]
-
-
-def _reliability(trained: Trained) -> list[html.Html]:
-    panels = []
-    for choice, judged in _judged(trained)[:_MOST_PANELS]:
-        tally = calibration.running(judged.methods[choice.ships].tally)
-        ratio, slope = calibration.unpenalised(tally)
-        panels.append((choice.category, f"total {ratio:.2f}\nslope {slope:.2f}", calibration.tenths(tally)))
-    if not panels:
-        return []
-    caption = (
-        "Expected and observed incidents per 1,000 cell-shifts in ten groups of rising expectation, in the weeks "
-        "tested; bars are 95 % ranges of chance. On the line, what was expected is what happened. Total: observed over "
-        "expected, best 1; slope below 1: contrasts between cells were exaggerated."
-    )
-    return [html.heading("Are the numbers right?"), html.figure(card_figures.reliability(panels), caption)]
+    table = html.table(("Category", "Incidents", "Ships", "Why"), rows)
+    return [html.heading("What ships"), table, html.paragraph(_RULE)]
 
 
 def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
@@ -185,27 +142,31 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
             "from that. The result is calibrated on the weeks tested, per shift and category."
         ),
     ]
-    names = np.array(trained.feature_names, dtype=object)
-    rows = []
-    for choice, trees in zip(trained.choices, trained.trees):
-        if trees is not None:
+    with_trees = [(each.category, trees) for each, trees in zip(trained.choices, trained.trees) if trees is not None]
+    if with_trees:
+        groups, place = feature_groups.of(trained.feature_names, indicators)
+        shares = np.zeros((len(groups), len(with_trees)))
+        for column, (_, trees) in enumerate(with_trees):
             gain = trees.gains()
-            top = np.argsort(-gain, kind="stable")[:_TOP_FEATURES]
-            words = [f"{_feature(str(names[i]), trained)} ({100 * gain[i] / max(gain.sum(), 1e-9):.0f} %)" for i in top]
-            rows.append((choice.category, ", ".join(words)))
-    if rows:
-        blocks.append(html.table(("Category", "What LightGBM leans on most (share of what it learned)"), rows))
+            shares[:, column] = np.bincount(place, gain, minlength=len(groups)) / max(float(gain.sum()), 1e-9)
+        order = np.argsort(-shares.sum(axis=1), kind="stable")
+        picture = card_figures.importance([groups[i] for i in order], [name for name, _ in with_trees], shares[order])
+        caption = (
+            "What LightGBM leans on where it moves incidents between cells: share of the improvement in training that "
+            "each kind of fact brought. The map from which it starts, which holds most of what is known, is not in it."
+        )
+        blocks += [html.heading("Facts it uses", 3), html.figure(picture, caption)]
+        blocks.append(html.table(("Kind of fact", "Features"), _features(trained, groups, place, order)))
     for what, used in (("Indicator layers", indicators.names), ("Indicator fields of the grid", indicators.fields)):
         blocks.append(html.paragraph(f"{what}: {_listed(used) if used else 'none'}."))
     return blocks
 
 
-def _feature(name: str, trained: Trained) -> str:
-    """A feature's name for people: other categories by their names."""
-    for place, index in enumerate(trained.others):
-        if name == f"count of other {place}":
-            return f"count of {trained.panel.categories[index]}"
-    return name
+def _features(trained: Trained, groups: Sequence[str], place: np.ndarray, order: np.ndarray) -> list[tuple[str, str]]:
+    """Every feature by its name, under its kind; other categories by theirs."""
+    others = {f"count of other {i}": trained.panel.categories[index] for i, index in enumerate(trained.others)}
+    names = [f"count of {others[name]}" if name in others else name for name in trained.feature_names]
+    return [(groups[i], "; ".join(name for name, of in zip(names, place) if of == i)) for i in order]
 
 
 def _record(facts: Mapping[str, Any]) -> list[html.Html]:
@@ -223,7 +184,3 @@ def _record(facts: Mapping[str, Any]) -> list[html.Html]:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

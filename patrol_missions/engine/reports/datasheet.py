@@ -1,0 +1,98 @@
+"""The datasheet: which incidents a model learned from, which not and why, and how well their times are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from patrol_missions.engine.forecast.panel import DAY_S, Panel
+from patrol_missions.engine.forecast.training import Trained
+from patrol_missions.engine.reports import figures, html
+
+_MOST_PANELS = 12
+
+
+def blocks(trained: Trained, left_out: Mapping[str, str]) -> list[html.Html]:
+    """Data used and left out.
+
+    :param left_out: categories that are not in the model, and why
+    """
+    panel = trained.panel
+    made = [html.heading("Datasheet: the incidents"), *_rows(panel)]
+    if left_out:
+        lines = [(name, reason) for name, reason in left_out.items()]
+        made += [html.heading("Categories left out", 3), html.table(("Category", "Why"), lines)]
+    made += [html.heading("What is known of each category", 3), *_categories(panel), *_months(panel)]
+    made.append(
+        html.paragraph(
+            "Read of each incident: place, category, begin and end of the time in which it happened, and the time of "
+            "its report. Nothing about persons. Types that Check incidents did not use never reach the model; its "
+            "report says which, and why."
+        )
+    )
+    return made
+
+
+def _rows(panel: Panel) -> list[html.Html]:
+    intake = panel.intake
+    dropped = [(f"left out: {reason}", rows) for reason, rows in intake.left_out if rows]
+    lines = [("read", intake.read), *dropped, ("used", len(panel.events))]
+    rows = [(what, rows, f"{100 * rows / max(intake.read, 1):.1f} %") for what, rows in lines]
+    return [html.table(("Rows of the incident layer", "Rows", "Share"), rows, numeric=(1, 2))]
+
+
+def _categories(panel: Panel) -> list[html.Html]:
+    events = panel.events
+    delay = (events.known - events.last) / DAY_S
+    rows = []
+    for index, name in enumerate(panel.categories):
+        mine = events.category == index
+        wide = (events.last - events.first)[mine] / 3600.0
+        late = delay[mine]
+        rows.append(
+            (
+                name,
+                int(mine.sum()),
+                f"{100 * np.mean(wide == 0):.0f} %",
+                f"{np.median(wide[wide > 0]):.0f} h" if (wide > 0).any() else "–",
+                f"{100 * np.mean(late > 0):.0f} %",
+                f"{np.quantile(late, 0.9):.1f} days" if (late > 0).any() else "–",
+                f"{100 * len(np.unique(events.cell[mine])) / len(panel.cells):.0f} %",
+            )
+        )
+    headers = ("Category", "Incidents", "Exact time", "Else within", "Known late", "90 % known in", "Cells with any")
+    note = (
+        "Exact time: the moment is known, not only an interval or the day; else within: median length of the interval, "
+        "over which an incident is spread. Known late: reported after it ended; without report times every incident "
+        "counts as known when it ended, which flatters the test a little. Cells with any: share of the grid's cells "
+        "with at least one incident."
+    )
+    return [html.table(headers, rows, numeric=range(1, len(headers))), html.paragraph(note)]
+
+
+def _months(panel: Panel) -> list[html.Html]:
+    zone = panel.instances.zone
+    months = zone.to_local(panel.events.time.astype("datetime64[s]")).astype("datetime64[M]")
+    axis = np.arange(months.min(), months.max() + 1)
+    days = axis.astype("datetime64[D]")
+    shown = panel.categories[:_MOST_PANELS]
+    rows = -(-len(shown) // 2)
+    figure = figures.new(9.2, 0.4 + 1.3 * rows)
+    grid = figure.subplots(rows, min(len(shown), 2), sharex=True, squeeze=False).ravel()
+    for axes, (index, name) in zip(grid, enumerate(shown)):
+        counts = np.bincount((months[panel.events.category == index] - axis[0]).astype(int), minlength=len(axis))
+        axes.fill_between(days, counts, color=figures.BLUE, alpha=0.25, linewidth=0)
+        axes.plot(days, counts, color=figures.BLUE, linewidth=1.4)
+        axes.set_title(name)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        figures.light_grid(axes)
+    for axes in grid[len(shown) :]:
+        axes.set_visible(False)
+        grid[len(shown) - 2].tick_params(labelbottom=True)  # the lowest of its column shows the years
+    return [
+        html.figure(figures.to_svg(figure), "Incidents used per month; the first and last month may be part of one.")
+    ]
