@@ -111,11 +111,11 @@ def area_curves(shares: np.ndarray, panels: Sequence[tuple[str, dict[str, np.nda
 
 
 MAP_CLASSES = (
-    ("too few incidents", "#f0f2f4"),
-    ("better, beyond chance", "#c9dff2"),
-    ("better", "#a9bccd"),
-    ("worse", "#d1955a"),
-    ("worse, beyond chance", "#6e2408"),
+    ("too few incidents", "#f1f3f5"),
+    ("better, beyond chance", "#cde1f3"),
+    ("better", "#abc3d8"),
+    ("worse", "#c07a3c"),
+    ("worse, beyond chance", "#591c05"),
 )
 """From light to dark, so that what is worse is darker on paper, too."""
 

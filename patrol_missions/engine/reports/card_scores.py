@@ -90,11 +90,12 @@ class Scores:
         headers += [f"PAI {100 * share:g} %" for share in _TABLE_SHARES] + [f"Hits {100 * _TABLE_SHARES[-1]:g} %"]
         note = (
             "Each week was forecast with what was known as it began. Explained: share of the Poisson deviance of a "
-            "uniform map (B0) that is explained, after running calibration of every forecast alike. Gain: how much more "
-            "LightGBM explains, over what that baseline explains. Hits: share of incidents in the 5 % of cells with "
-            "the highest expectation in each shift; PAI: that share over the share of area, so 1 is as good as chance. "
-            "Small figures are 95 % intervals from weeks drawn anew; gains compare both forecasts week by week, so "
-            "they can be certain where intervals overlap. h: half-life of the memory in days; w: width in cells."
+            "uniform map (B0) that is explained, after running calibration of every forecast alike. Gain: how much "
+            "more LightGBM explains, over what that baseline explains. Hits: share of incidents in the 5 % of cells "
+            "with the highest expectation in each shift; PAI: that share over the share of area, so 1 is as good as "
+            "chance. Small figures are 95 % intervals from weeks drawn anew; gains compare both forecasts week by "
+            "week, so they can be certain where intervals overlap. h: half-life of the memory in days; w: width in "
+            "cells."
         )
         weeks = len(self.trained.timeline.backtest)
         caption = f"Scores on {weeks} weeks that no forecast had seen"
@@ -106,10 +107,10 @@ class Scores:
         if code == MODEL:
             return html.stacked("LightGBM", chip)
         settings = self.trained.settings[self.trained.choices.index(choice)][code]
-        words = [_SHORT.get(code, settings.words)]
-        words += [f"h {settings.half_life_days:g}"] if settings.half_life_days else []
-        words += [f"w {settings.width_cells:g}"] if settings.half_life_days and settings.width_cells else []
-        return html.stacked(html.Html(f"{code} {chip}"), ", ".join(words))
+        memory = [f"h {settings.half_life_days:g}"] if settings.half_life_days else []
+        memory += [f"w {settings.width_cells:g}"] if memory and settings.width_cells else []
+        head = f"{code} ({', '.join(memory)}) " if memory else f"{code} "
+        return html.stacked(html.Html(head + chip), _SHORT.get(code, settings.words))
 
     def _explained(self, judged: CategoryBacktest, code: str) -> Interval:
         nothing, some = judged.methods["B0"].deviance, judged.methods[code].deviance
@@ -177,8 +178,8 @@ class Scores:
             "Expected counts are averages; single counts stray around them. In four of five cases a count lies in its "
             "80 % range. Held: share of the tested shifts of the whole city, and of the cells over the whole test, "
             "whose count lay in a range worked out without them; counts are whole numbers, so more than 80 % of "
-            "small ones fit. “Busiest cell” is the average of the 1 % of cells where most was expected. Ranges are those of a "
-            "negative binomial law, whose spread is measured in the test."
+            "small ones fit. “Busiest cell” is the average of the 1 % of cells where most was expected. Ranges are "
+            "those of a negative binomial law, whose spread is measured in the test."
         )
         return [
             html.heading("How many there may be"),
@@ -205,9 +206,9 @@ class Scores:
             rows.append((choice.category, best, *shown))
         side = blocks.side_cells * cells.size_m
         caption = (
-            f"Blocks of {side:,.0f} m in which LightGBM was better or worse than the best baseline in the weeks tested, "
-            f"by the difference in deviance. Blocks with fewer than {_FEW_IN_BLOCK} incidents cannot tell. Of those "
-            "that can, chance alone would call 2.5 % worse beyond chance."
+            f"Blocks of {side:,.0f} m in which LightGBM was better or worse than the best baseline in the weeks "
+            f"tested, by the difference in deviance. Blocks with fewer than {_FEW_IN_BLOCK} incidents cannot tell. Of "
+            "those that can, chance alone would call 2.5 % worse beyond chance."
         )
         headers = ("Category", "Best baseline", *(name.capitalize() for name, _ in card_figures.MAP_CLASSES))
         return [

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from patrol_missions.engine.forecast import choice
+from patrol_missions.engine.forecast import choice, contribution_words, contributions
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.training import Trained
-from patrol_missions.engine.reports import card_figures, datasheet, feature_groups, figures, html
+from patrol_missions.engine.reports import card_figures, datasheet, figures, html
 from patrol_missions.engine.reports.card_scores import Scores
 
 _OFFICERS = (
@@ -144,7 +144,10 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
     ]
     with_trees = [(each.category, trees) for each, trees in zip(trained.choices, trained.trees) if trees is not None]
     if with_trees:
-        groups, place = feature_groups.of(trained.feature_names, indicators)
+        named = [contributions.group_of(name, indicators.names) for name in trained.feature_names]
+        found = list(dict.fromkeys(named))
+        groups = [contribution_words.title(name) for name in found]
+        place = np.array([found.index(name) for name in named])
         shares = np.zeros((len(groups), len(with_trees)))
         for column, (_, trees) in enumerate(with_trees):
             gain = trees.gains()
