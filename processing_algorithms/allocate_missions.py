@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
@@ -17,40 +16,17 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from patrol_missions.bridge.batches import As
-from patrol_missions.bridge.layers import read_table
 from patrol_missions.bridge.sources import LayerSource
-from patrol_missions.core.errors import InputError
-from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.jobs import Job
-from patrol_missions.core.names import EXPECTED, slug
-from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, cell_layer, in_order
+from patrol_missions.processing_algorithms.forecast_layer import category_labels, read_forecast
 from patrol_missions.processing_algorithms.layer_styles import style_missions
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 AS_IN_FORECAST = "As in the forecast"
 """The choice that keeps the forecast's own harm (stored in models and scripts)."""
-
-_KINDS = {
-    "district": As.LABEL,
-    "shift": As.LABEL,
-    "shift_date": As.TIME,
-    "start": As.TIME,
-    "end": As.TIME,
-    "exposure_hours": As.NUMBER,
-    "harm": As.NUMBER,
-    "rank": As.NUMBER,
-    "percentile": As.NUMBER,
-    "top_category": As.LABEL,
-    "peak_start": As.TIME,
-    "peak_end": As.TIME,
-    "reasons": As.LABEL,
-    "time_zone": As.LABEL,
-}
-"""Fields of a forecast layer, and what they become; beside them, every field of expected incidents is a number."""
 
 _FIRST = (
     "mission_id",
@@ -211,7 +187,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
     ) -> dict[str, Any]:
         """Read, draw, write."""
         feedback.setProgressText(self.tr("Reading the forecast"))
-        forecast = self._read(feedback)
+        forecast = read_forecast(self._forecast, PartialFeedback(feedback, 0.0, 0.4))
         chosen = self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)
         zone = self.parameterAsString(parameters, self.TIME_ZONE, context).strip()
         job = Job(
@@ -239,33 +215,3 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         content = LayerContent(allocation, in_order(allocation, ("district", "shift")))
         summary = self.write_layer(parameters, self.SUMMARY, context, content, PartialFeedback(feedback, 0.95, 1.0))
         return {self.OUTPUT: output, self.SUMMARY: summary, self.MISSIONS: len(missions)}
-
-    def _read(self, feedback: QgsProcessingFeedback) -> Table:
-        names = self._forecast.fields.names()
-        columns = {name: (name, kind) for name, kind in _KINDS.items() if name in names}
-        columns.update({name: (name, As.NUMBER) for name in names if name.startswith(EXPECTED)})
-        table = read_table(
-            self._forecast, {"cell_id": ("cell_id", As.LABEL), **columns}, PartialFeedback(feedback, 0.0, 0.4)
-        )
-        cells = np.array([parse_cell_id(name) for name in table.labels["cell_id"]], dtype=np.int64).reshape(-1, 2)
-        place = table["cell_id"]
-        if (place < 0).any():
-            raise InputError(
-                self.tr("Layer “{layer}” has rows without a cell id.").format(layer=self._forecast.name),
-                self.tr("Choose a layer made by Forecast risk."),
-            )
-        kept = {"col": cells[place, 0], "row": cells[place, 1], **{name: table[name] for name in columns}}
-        kept["rank"] = np.nan_to_num(kept["rank"]).astype(np.int32)
-        return Table(kept, {name: texts for name, texts in table.labels.items() if name in kept})
-
-
-def category_labels(forecast: Table) -> dict[str, str]:
-    """Category as people call it, per field of expected incidents, where the forecast's top categories tell."""
-    labels: dict[str, str] = {}
-    doubtful = set()
-    for category in forecast.labels.get("top_category", ()):
-        field = EXPECTED + slug(category)
-        if field in labels or field not in forecast:
-            doubtful.add(field)
-        labels[field] = category
-    return {field: category for field, category in labels.items() if field not in doubtful}

@@ -21,6 +21,7 @@ IDS = {
     "buildgrid",
     "checkincidents",
     "createsamplecity",
+    "explainforecast",
     "forecastrisk",
     "nightlyplan",
     "setupengine",
