@@ -14,12 +14,13 @@ from made_layers import memory_layer
 from qgis.core import (
     QgsFeatureRequest,
     QgsProcessingContext,
+    QgsProcessingException,
     QgsProject,
     QgsVectorLayer,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import NULL, QDateTime, Qt
-from sample_chain import ODD, Chain, made
+from sample_chain import ODD, ZONE, Chain, made
 
 from patrol_missions.core.grid import parse_cell_id
 
@@ -149,6 +150,30 @@ def test_forecast_numbers(chain: Chain) -> None:
         assert (np.diff(harm[part][np.argsort(rank[part])]) <= 0).all()
         assert percentile[part].min() == 0
         assert percentile[part].max() == 100
+
+
+def test_fields_of_the_grid_from_measuring_to_forecast(chain: Chain, processing: Any, tmp_path: Path) -> None:
+    """What Add indicators measures is learned from, and asked for again by the forecast."""
+    wide = processing.run(
+        "patrolmissions:addindicators",
+        {"GRID": chain.path("grid"), "LAYERS": [chain.path("places")], "RADII": "400",
+         "OUTPUT": str(tmp_path / "wide.gpkg")},
+    )  # fmt: skip
+    fields = ["bar_count_400m", "bar_nearest_m"]
+    assert set(fields) <= set(wide["FIELDS"].split(","))
+    model, card = (str(tmp_path / name) for name in ("model.zip", "card.html"))
+    given = chain.history(GRID=wide["OUTPUT"], INDICATORS=None)
+    processing.run(
+        "patrolmissions:trainmodel",
+        {**given, "TIME_ZONE": ZONE, "INDICATOR_FIELDS": fields, "SHIFTS": ["All day", "00:00", "00:00", ""],
+         "MODEL": model, "CARD": card},
+    )  # fmt: skip
+    assert "bar_count_400m and bar_nearest_m" in Path(card).read_text(encoding="utf-8")
+    given |= {"MODEL": model, "SHIFT_COUNT": 1, "OUTPUT": "memory:"}
+    forecast = processing.run("patrolmissions:forecastrisk", {**given, "INDICATOR_FIELDS": fields[::-1]})["OUTPUT"]
+    assert forecast.featureCount() == chain.layer("grid").featureCount()
+    with pytest.raises(QgsProcessingException, match="not among the indicator fields: “bar_count_400m”"):
+        processing.run("patrolmissions:forecastrisk", {**given, "INDICATOR_FIELDS": fields[1:]})
 
 
 def test_weights_of_ones_own(chain: Chain, processing: Any) -> None:
