@@ -144,7 +144,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
 
 def rows_of(card: str, heading: str) -> list[list[str]]:
     """Cells of the first table after a heading, as text."""
-    table = card[card.index(heading) :].split("<tbody>", 1)[1].split("</tbody>", 1)[0]
+    table = card[card.index(heading) :].split("<tbody", 1)[1].split("</table>", 1)[0]
     cells = (re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in table.split("</tr>") if "<td" in row)
     return [[re.sub("<[^>]+>", " ", cell).replace("&nbsp;", " ").strip() for cell in row] for row in cells]
 

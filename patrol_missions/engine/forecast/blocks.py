@@ -10,6 +10,7 @@ from patrol_missions.engine.forecast.panel import Cells
 
 _MOST_BLOCKS = 400
 _SMALLEST_SIDE = 4
+_SMALLEST_SIDE_M = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +28,9 @@ class Blocks:
 
     @classmethod
     def of(cls, cells: Cells) -> Blocks:
-        """Square blocks of at least 4 x 4 cells, about 400 of them at most."""
-        side = max(_SMALLEST_SIDE, round((len(cells) / _MOST_BLOCKS) ** 0.5))
+        """Square blocks of at least 4 x 4 cells and a kilometre, about 400 of them at most."""
+        smallest = max(_SMALLEST_SIDE, round(_SMALLEST_SIDE_M / cells.size_m))
+        side = max(smallest, round((len(cells) / _MOST_BLOCKS) ** 0.5))
         place = np.stack([cells.column // side, cells.row // side], axis=1)
         found, of_cell = np.unique(place, axis=0, return_inverse=True)
         return cls(side, of_cell.reshape(-1).astype(np.int64), len(found))

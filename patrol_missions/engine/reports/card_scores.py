@@ -98,8 +98,9 @@ class Scores:
             "cells."
         )
         weeks = len(self.trained.timeline.backtest)
-        caption = f"Scores on {weeks} weeks that no forecast had seen"
-        return [html.table(headers, rows, caption, numeric=range(2, len(headers))), html.paragraph(note)]
+        title = html.heading(f"Scores on {weeks} weeks that no forecast had seen", 3)
+        table = html.table(headers, rows, "", range(2, len(headers)), grouped=True)
+        return [title, table, html.paragraph(note)]
 
     def _name(self, choice: Choice, code: str) -> html.Html:
         """What a forecast is called in the table, and whether it ships."""
@@ -109,7 +110,7 @@ class Scores:
         settings = self.trained.settings[self.trained.choices.index(choice)][code]
         memory = [f"h {settings.half_life_days:g}"] if settings.half_life_days else []
         memory += [f"w {settings.width_cells:g}"] if memory and settings.width_cells else []
-        head = f"{code} ({', '.join(memory)}) " if memory else f"{code} "
+        head = f"{code} ({', '.join(memory)})".replace(" ", "\u00a0") + " " if memory else f"{code} "
         return html.stacked(html.Html(head + chip), _SHORT.get(code, settings.words))
 
     def _explained(self, judged: CategoryBacktest, code: str) -> Interval:

@@ -12,6 +12,8 @@ from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.reports import figures, html
 
 _MOST_PANELS = 12
+_MOST_TICKS = 6
+_STEPS = (1, 2, 3, 6, 12, 24, 60)  # months between ticks
 
 
 def blocks(trained: Trained, left_out: Mapping[str, str]) -> list[html.Html]:
@@ -77,6 +79,11 @@ def _months(panel: Panel) -> list[html.Html]:
     months = zone.to_local(panel.events.time.astype("datetime64[s]")).astype("datetime64[M]")
     axis = np.arange(months.min(), months.max() + 1)
     days = axis.astype("datetime64[D]")
+    step = next((each for each in _STEPS if len(axis) <= each * _MOST_TICKS), 120)
+    shown_months = np.flatnonzero(
+        axis.astype(np.int64) % step == 0
+    )  # months since 1970: whole years begin at Januaries
+    length = 4 if step >= 12 else 7
     shown = panel.categories[:_MOST_PANELS]
     rows = -(-len(shown) // 2)
     figure = figures.new(9.2, 0.4 + 1.3 * rows)
@@ -87,6 +94,7 @@ def _months(panel: Panel) -> list[html.Html]:
         axes.plot(days, counts, color=figures.BLUE, linewidth=1.4)
         axes.set_title(name)
         axes.set_ylim(bottom=0)
+        axes.set_xticks(days[shown_months], [str(month)[:length] for month in axis[shown_months]])
         axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         figures.light_grid(axes)

@@ -21,6 +21,8 @@ import numpy as np
 LEVELS = ("good", "note", "caution", "stop")
 """Tones of banners and chips, from all is well to do not go on."""
 
+_LONG = 60  # characters of a cell that is not to become a narrow column on a small screen
+
 _CSS = """
 :root{color-scheme:light dark;--ink:#1d2329;--soft:#5b6670;--line:#d9dee3;--paper:#fff;--panel:#f5f7f9;
 --good:#1f7a4d;--note:#3a6ea5;--caution:#96600a;--stop:#b3261e;--good-bg:#e8f5ee;--note-bg:#eaf1f8;--caution-bg:#fdf3e0;--stop-bg:#fcebea}
@@ -50,9 +52,11 @@ td{overflow-wrap:break-word}td small{display:block;color:var(--soft);font-size:.
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
 figure{margin:1.2rem 0}figure svg{width:100%;height:auto;display:block}figcaption{font-size:.88rem;margin-top:.3rem}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.85rem}
-@media print{@page{margin:16mm}:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#f5f5f5;
+@media (max-width:44rem){figure{overflow-x:auto}figure svg{min-width:42rem}td.long{min-width:15rem}}
+@media print{@page{margin:16mm}html{font-size:9.6pt}
+:root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#f5f5f5;
 --good:#1f7a4d;--note:#3a6ea5;--caution:#96600a;--stop:#b3261e;--good-bg:#fff;--note-bg:#fff;--caution-bg:#fff;--stop-bg:#fff}
-body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}
+body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner,tbody.group{break-inside:avoid}
 thead{display:table-header-group}
 .banner,.chip{border:1px solid;border-left-width:5px}.chip{border-left-width:1px}.wide{overflow:visible}}
 """
@@ -117,20 +121,28 @@ def facts(items: Iterable[tuple[str, object]]) -> Html:
 
 
 def table(
-    headers: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "", numeric: Iterable[int] = ()
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    caption: str = "",
+    numeric: Iterable[int] = (),
+    grouped: bool = False,
 ) -> Html:
-    """A table. Integers get thousands separators; columns of numbers, and those listed in ``numeric``, align right."""
+    """A table. Integers get thousands separators; columns of numbers, and those listed in ``numeric``, align right.
+
+    :param grouped: a row with an empty first cell belongs to the row above, and is kept with it on paper
+    """
     lines = [list(row) for row in rows]
     right = set(numeric) | {
         i for i in range(len(headers)) if lines and all(isinstance(line[i], (int, float, np.number)) for line in lines)
     }
     head = "".join(f'<th scope="col"{_align(i, right)}>{_text(name)}</th>' for i, name in enumerate(headers))
-    body = "".join(
-        "<tr>" + "".join(f"<td{_align(i, right)}>{_value(v)}</td>" for i, v in enumerate(line)) + "</tr>\n"
-        for line in lines
-    )
+    body = ""
+    for number, line in enumerate(lines):
+        body += '</tbody><tbody class="group">\n' if grouped and number and line[0] else ""
+        body += "<tr>" + "".join(_cell(i in right, v) for i, v in enumerate(line)) + "</tr>\n"
+    first = '<tbody class="group">' if grouped else "<tbody>"
     title = f"<caption>{_text(caption)}</caption>" if caption else ""
-    return Html(f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>')
+    return Html(f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>{first}\n{body}</tbody></table></div>')
 
 
 def figure(svg: str, caption: str = "") -> Html:
@@ -145,6 +157,12 @@ def _level(level: str) -> str:
     if level not in LEVELS:
         raise ValueError(f"a level is one of {', '.join(LEVELS)}, not {level!r}")
     return level
+
+
+def _cell(right: bool, value: object) -> str:
+    text = _value(value)
+    kind = ' class="num"' if right else ' class="long"' if len(text) > _LONG else ""
+    return f"<td{kind}>{text}</td>"
 
 
 def _align(column: int, right: set[int]) -> str:

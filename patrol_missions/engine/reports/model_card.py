@@ -99,7 +99,8 @@ def _verdict(trained: Trained) -> html.Html:
     if not learned:
         text = f"On {weeks} weeks that it had not seen, LightGBM beat the simple baselines beyond doubt in no category."
         return html.banner("note", "The best simple baselines ship", text)
-    rest = "" if len(learned) == total else f" In the other {total - len(learned)} the best baseline ships."
+    others = total - len(learned)
+    rest = f" In the other {others if others > 1 else 'one'} the best baseline ships." if others else ""
     text = (
         f"Tested on {weeks} weeks that it had not seen: LightGBM explains more of what happened than every simple "
         f"baseline, beyond doubt, for {_listed(learned)}.{rest}"
