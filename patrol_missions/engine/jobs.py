@@ -19,6 +19,7 @@ JOBS: dict[str, str] = {
     "sample_city": "patrol_missions.engine.data.sample_city:run",
     "check_incidents": "patrol_missions.engine.data.check_job:run",
     "train_model": "patrol_missions.engine.forecast.train_job:run",
+    "backtest_model": "patrol_missions.engine.forecast.backtest_job:run",
     "forecast_risk": "patrol_missions.engine.forecast.forecast_job:run",
     "explain_forecast": "patrol_missions.engine.forecast.explain_job:run",
     "allocate_missions": "patrol_missions.engine.missions.allocate_job:run",

@@ -77,9 +77,10 @@ def test_most_hits_is_what_the_best_choice_catches(seed: int) -> None:
 
 def test_indices_by_hand() -> None:
     # 30 of 100 incidents in 2 % of the area, where 60 would have been possible: 15 times chance, half of the best.
-    assert metrics.pai(30, 100, 0.02) == pytest.approx(15.0)
-    assert metrics.pei(30, 60) == pytest.approx(0.5)
-    assert metrics.search_efficiency(30, 5.0, 2) == pytest.approx(3.0)
+    hits = np.array([30.0, 0.0])
+    np.testing.assert_allclose(metrics.pai(hits, np.array([100.0, 7.0]), 0.02), [15.0, 0.0])
+    np.testing.assert_allclose(metrics.pei(hits, np.array([60.0, 2.0])), [0.5, 0.0])
+    np.testing.assert_allclose(metrics.search_efficiency(hits, 5.0, np.array([2.0, 2.0])), [3.0, 0.0])
 
 
 def test_turnover_by_hand() -> None:

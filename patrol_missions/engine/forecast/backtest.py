@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -100,12 +101,34 @@ class Gain:
         return self.low > 0
 
 
+class Watcher(Protocol):
+    """Is told every forecast of every week, to keep what a backtest itself does not."""
+
+    def forecast(
+        self,
+        week: int,
+        category: int,
+        code: str,
+        expected: np.ndarray,
+        happened: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ) -> None:
+        """One forecast as it would have been in use; several threads may tell of different categories at once.
+
+        :param expected: calibrated incidents, shape (instances, cells)
+        :param happened: instance, cell and incidents where there were any
+        """
+
+    def week_over(self, week: int, categories: Sequence[CategoryBacktest]) -> None:
+        """All forecasts of a week were told; ``categories`` holds what was found up to and with this week."""
+
+
 class Backtest:
     """Collects weeks for all categories.
 
     :param settings: for each category the baselines by code
     :param trees: for each category its model, or ``None``; models may be replaced between weeks
     :param cells: the grid
+    :param watcher: is told everything
     """
 
     def __init__(
@@ -116,8 +139,9 @@ class Backtest:
         trees: Sequence[Trees | None],
         workers: Workers,
         cells: Cells,
+        watcher: Watcher | None = None,
     ) -> None:
-        self.settings, self.trees, self.workers = settings, trees, workers
+        self.settings, self.trees, self.workers, self.watcher = settings, trees, workers, watcher
         self.categories = [CategoryBacktest(happened=np.zeros(len(cells))) for _ in settings]
         self.blocks = Blocks.of(cells)
         for category, chosen in enumerate(settings):
@@ -136,6 +160,8 @@ class Backtest:
         self.workers.each(
             lambda category: self._week(number, category, features, labels[category], first, last), len(self.settings)
         )
+        if self.watcher is not None:
+            self.watcher.week_over(number, self.categories)
 
     def _week(self, number: int, category: int, features: Features, labels: Labels, first: int, last: int) -> None:
         chosen = self.settings[category]
@@ -181,6 +207,8 @@ class Backtest:
         row = np.minimum(instance, len(order) - 1)
         flagged = np.array([math.ceil(share * log.shape[1]) for share in CURVE_SHARES])
         judged.hits[week] = count @ metrics.chance_flagged(order, row, cell, flagged)
+        if self.watcher is not None:
+            self.watcher.forecast(week, category, code, np.exp(known.apply(log, shift[:, None])), happened)
 
     def finish(self) -> list[CategoryBacktest]:
         """What was found."""

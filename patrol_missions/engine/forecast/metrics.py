@@ -67,19 +67,19 @@ def most_hits(row: np.ndarray, count: np.ndarray, flagged: int) -> float:
     return float(count[order][place < flagged].sum())
 
 
-def pai(hits: float, incidents: float, share: float) -> float:
+def pai(hits: np.ndarray, incidents: np.ndarray, share: float) -> np.ndarray:
     """Prediction accuracy index: share of incidents caught over share of area flagged; 1 is as good as chance."""
-    return hits / incidents / share
+    return np.asarray(hits / incidents / share)
 
 
-def pei(hits: float, most: float) -> float:
+def pei(hits: np.ndarray, most: np.ndarray) -> np.ndarray:
     """Prediction efficiency index: incidents caught over the most that the same area could catch; at most 1."""
-    return hits / most
+    return np.asarray(hits / most)
 
 
-def search_efficiency(hits: float, area_km2: float, weeks: float) -> float:
+def search_efficiency(hits: np.ndarray, area_km2: float, weeks: np.ndarray) -> np.ndarray:
     """Search efficiency rate: incidents caught per square kilometre flagged and week."""
-    return hits / area_km2 / weeks
+    return np.asarray(hits / area_km2 / weeks)
 
 
 def turnover(chosen: np.ndarray) -> np.ndarray:

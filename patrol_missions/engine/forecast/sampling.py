@@ -37,10 +37,11 @@ class Rows:
         self.log_surface.append(log_surface)
         self.origin.append(np.full(len(count), origin, dtype=np.int64))
 
-    def until(self, origin: int) -> TrainingSet:
-        """The rows of origins up to a moment."""
+    def between(self, first: int, last: int) -> TrainingSet:
+        """The rows of origins from one moment up to another."""
         rows = self.whole()
-        return rows.take(slice(0, int(np.searchsorted(rows.origin, origin, side="right"))))
+        begin = int(np.searchsorted(rows.origin, first, side="left"))
+        return rows.take(slice(begin, int(np.searchsorted(rows.origin, last, side="right"))))
 
     def whole(self) -> TrainingSet:
         """All rows so far as arrays; what was gathered before stays as it is."""

@@ -23,6 +23,22 @@ _FEWEST_WEEKS = 12
 _LATEST_REPORTS_DAYS = 14
 
 
+@dataclass(frozen=True)
+class Design:
+    """How a history is split.
+
+    :param weeks: weeks of the backtest; 0 for as many as there should be
+    :param growth_weeks: after so many weeks of the backtest trees are grown anew
+    :param memory_weeks: how far back training weeks go; 0 for all
+    :param sliding: trees forget what lies further back than that whenever they are grown, not only at the end
+    """
+
+    weeks: int = 0
+    growth_weeks: int = GROWTH_WEEKS
+    memory_weeks: int = TRAINING_WEEKS
+    sliding: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Timeline:
     """Moments in seconds UTC.
@@ -33,6 +49,7 @@ class Timeline:
     :param backtest: weekly origins on which everything is judged
     :param growth: moments of the backtest, its begin the first, at which trees are grown from all that was known
     :param end: labels after it are not complete yet
+    :param window_s: trees learn from training weeks of so long before they are grown; 0 for all
     """
 
     tuning: np.ndarray
@@ -40,6 +57,7 @@ class Timeline:
     backtest: np.ndarray
     growth: np.ndarray
     end: int
+    window_s: int = 0
 
     @property
     def begin_backtest(self) -> int:
@@ -51,9 +69,13 @@ class Timeline:
         """Span that each training origin looks ahead."""
         return _STEP_DAYS * DAY_S
 
+    def since(self, moment: int) -> int:
+        """First moment of the training weeks from which trees are grown at a moment."""
+        return moment - self.window_s if self.window_s else 0
+
     def stopping(self, moment: int) -> int:
         """Start of the training weeks before a moment of growth on which the number of trees is chosen."""
-        first = int(self.training[0]) if len(self.training) else moment
+        first = max(int(self.training[0]) if len(self.training) else moment, self.since(moment))
         return moment - min(STOPPING_WEEKS * WEEK_S, max(moment - first, 0) // 4)
 
     def next_growth(self, origin: int) -> int:
@@ -62,28 +84,40 @@ class Timeline:
         return int(later[0]) if len(later) else self.end
 
 
-def of(panel: Panel) -> Timeline:
+TRAINING = Design()
+"""What training a model goes by."""
+
+
+def history_weeks(panel: Panel) -> int:
+    """Whole weeks that can be judged or learned from."""
+    return int(max((_last_complete(panel) - panel.begin) // WEEK_S, 0))
+
+
+def of(panel: Panel, design: Design = TRAINING) -> Timeline:
     """Split a panel's history; short histories get fewer weeks of everything, down to none."""
     end = _last_complete(panel)
     weeks = max((end - panel.begin) // WEEK_S, 0)
-    judged = min(BACKTEST_WEEKS, weeks // 3) if weeks >= _FEWEST_WEEKS else 0
+    judged = min(design.weeks or min(BACKTEST_WEEKS, weeks // 3), weeks) if weeks >= _FEWEST_WEEKS else 0
     begin_backtest = int(end - judged * WEEK_S)
     before = (begin_backtest - panel.begin) // WEEK_S
     tried = min(TUNING_WEEKS, before // 4) if judged else 0
     warm_up = min(_WARM_UP_WEEKS * WEEK_S, int(0.4 * (begin_backtest - panel.begin)))
-    first = max(panel.begin + warm_up, end - TRAINING_WEEKS * WEEK_S)
+    first, memory = panel.begin + warm_up, design.memory_weeks * WEEK_S
+    if memory:
+        first = max(first, (begin_backtest if design.sliding else end) - memory)
     step = _STEP_DAYS * DAY_S
     # Counted back from the backtest, so that no training span reaches into it.
     training = np.concatenate(
         [np.arange(begin_backtest - step, first, -step)[::-1], np.arange(begin_backtest, end - step, step)]
     )
-    growth = begin_backtest + WEEK_S * np.arange(0, max(judged, 1), GROWTH_WEEKS)
+    growth = begin_backtest + WEEK_S * np.arange(0, max(judged, 1), design.growth_weeks)
     return Timeline(
         begin_backtest - WEEK_S * np.arange(tried, 0, -1),
         training.astype(np.int64) if judged else np.zeros(0, dtype=np.int64),
         begin_backtest + WEEK_S * np.arange(judged),
         growth.astype(np.int64),
         end,
+        memory if design.sliding else 0,
     )
 
 

@@ -9,20 +9,14 @@ import lightgbm
 import numpy as np
 
 from patrol_missions import __version__
-from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import bundle, indicators, panel, settings, training
+from patrol_missions.engine.forecast import bundle, indicators, inputs, settings, training
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
-from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.scores import score_table
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.reports import model_card
-
-_FEWEST_INCIDENTS = 20
-_FEWEST_DAYS = 28
 
 
 def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult:
@@ -30,18 +24,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
 
     :raises InputError: when there is too little to learn from, or the input does not fit together
     """
-    plan = settings.shift_plan(parameters)
-    cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
-    incidents = tables["incidents"]
-    names, missing = settings.present(incidents, parameters.get("categories"))
-    for name in missing:
-        context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
-    context.progress(0.01, "Sorting incidents into cells and shifts")
+    read = inputs.read(parameters, tables, context)
+    history, places, missing = read.panel, read.indicators, read.missing
     listed = parameters.get("indicators") or []
-    places = indicators.of(cells, parameters, tables)
-    history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
-    history = _with_incidents(history, incidents, plan, parameters, context)
-    _check_enough(history)
     seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
     part = context.part(0.02, 0.97)
     trained = training.train(history, places, seed, threads, part.progress)
@@ -50,7 +35,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     made = _bundle(trained, places, facts)
     bundle.save(made, context.folder / "model.zip")
     left_out = dict.fromkeys(missing, "no incident in the layer")
-    left_out |= {name: "no incident inside the grid" for name in names if name not in trained.panel.categories}
+    left_out |= dict.fromkeys(read.outside, "no incident inside the grid")
     page = model_card.render(trained, facts, places, left_out)
     (context.folder / "model_card.html").write_text(page, encoding="utf-8")
     for each in trained.choices:
@@ -60,34 +45,6 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         {"scores": score_table(trained)},
         {"model": "model.zip", "card": "model_card.html"},
     )
-
-
-def _with_incidents(
-    history: Panel, incidents: Table, plan: ShiftPlan, parameters: Mapping[str, Any], context: JobContext
-) -> Panel:
-    """The panel without categories that have no incident inside the cells."""
-    counts = history.counts
-    if (counts > 0).all():
-        return history
-    for name in np.array(history.categories, dtype=object)[counts == 0]:
-        context.warning(f"No incident of the category “{name}” lies inside the grid; it is left out of the model.")
-    kept = [name for name, count in zip(history.categories, counts) if count]
-    return panel.build(incidents, history.cells, plan, kept, settings.moment(parameters.get("as_of"), "as-of time"))
-
-
-def _check_enough(history: Panel) -> None:
-    count, days = len(history.events), (history.end - history.begin) / DAY_S
-    if count < _FEWEST_INCIDENTS:
-        noun = "incident" if count == 1 else "incidents"
-        raise InputError(
-            f"Only {count} {noun} can be used, and a model needs at least {_FEWEST_INCIDENTS}.",
-            "Use a longer history, or categories with more incidents.",
-        )
-    if days < _FEWEST_DAYS:
-        raise InputError(
-            f"The incidents span only {days:.0f} days, and a model needs at least {_FEWEST_DAYS}.",
-            "Use a longer history; two years or more make a good model.",
-        )
 
 
 def _facts(

@@ -15,7 +15,7 @@ import numpy as np
 from patrol_missions.engine.forecast import choice as choosing
 from patrol_missions.engine.forecast import features as featuring
 from patrol_missions.engine.forecast import hours, model, sampling, timeline, tuning
-from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, raw_log_expected
+from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, Watcher, raw_log_expected
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.choice import Choice
 from patrol_missions.engine.forecast.features import Features
@@ -24,7 +24,7 @@ from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import WEEK_S, Labels, Panel
 from patrol_missions.engine.forecast.surface import Start, Surfaces
-from patrol_missions.engine.forecast.timeline import Timeline
+from patrol_missions.engine.forecast.timeline import Design, Timeline
 from patrol_missions.engine.forecast.workers import Workers
 
 Progress = Callable[[float, str], None]
@@ -65,11 +65,46 @@ def train(panel: Panel, indicators: Indicators, seed: int, threads: int, progres
     return _Training(panel, indicators, seed, threads, progress).run()
 
 
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a backtest found, without a model to ship.
+
+    :param choices: what each category would ship by the whole backtest
+    """
+
+    panel: Panel
+    timeline: Timeline
+    choices: tuple[Choice, ...]
+    backtests: tuple[CategoryBacktest, ...]
+    settings: tuple[dict[str, Baseline], ...]
+
+
+def judge(
+    panel: Panel,
+    indicators: Indicators,
+    seed: int,
+    threads: int,
+    progress: Progress,
+    design: Design,
+    watcher: Watcher | None = None,
+) -> Findings:
+    """Choose settings, train and judge by a design, week by week, each with what was known as it began."""
+    return _Training(panel, indicators, seed, threads, progress, design).judge(watcher)
+
+
 class _Training:
-    def __init__(self, panel: Panel, indicators: Indicators, seed: int, threads: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        indicators: Indicators,
+        seed: int,
+        threads: int,
+        progress: Progress,
+        design: Design = timeline.TRAINING,
+    ) -> None:
         self.panel, self.indicators, self.seed, self.progress = panel, indicators, seed, progress
         self.workers = Workers(threads)
-        self.timeline = timeline.of(panel)
+        self.timeline = timeline.of(panel, design)
         self.count = len(panel.categories)
         self.others = featuring.frequent(panel.counts)
         self.rows = [sampling.Rows() for _ in range(self.count)]
@@ -85,13 +120,23 @@ class _Training:
         self.no_trees = [""] * self.count
         self.trees: list[Trees | None] = [None] * self.count
 
-    def run(self) -> Trained:
+    def judge(self, watcher: Watcher | None) -> Findings:
+        judged = self._judge(self._first_grown(), 0.35, 1.0, watcher)
+        choices = self._choose(judged)
+        return Findings(self.panel, self.timeline, tuple(choices), tuple(judged), tuple(self.settings))
+
+    def _first_grown(self) -> History:
+        """The history as the backtest begins, when the first trees are grown."""
         when = self.timeline
         history = History(self.panel)
         before = when.training[when.training < when.begin_backtest]
         self._gather(history, before, 0.12, 0.3)
         self._grow(when.begin_backtest, "Training", 0.3)
-        judged = self._judge(history, 0.45, 0.8)
+        return history
+
+    def run(self) -> Trained:
+        when = self.timeline
+        judged = self._judge(self._first_grown(), 0.45, 0.8)
         choices = self._choose(judged)
         final, choices = self._grow_again(choices, judged, 0.8, 0.98)
         return Trained(
@@ -150,7 +195,7 @@ class _Training:
             # What is judged has trees from begin to end, or not at all.
             self.no_trees[category] = self.no_trees[category] or self._too_little(category)
             if not self.no_trees[category]:
-                rows = self.rows[category].until(moment - self.timeline.step_s)
+                rows = self.rows[category].between(self.timeline.since(moment), moment - self.timeline.step_s)
                 stopping = self.timeline.stopping(moment)
                 self.trees[category] = model.fit(rows, self.names, self.seed, stopping_from=stopping)
 
@@ -169,7 +214,9 @@ class _Training:
             f"{_FEWEST_POSITIVES} are needed."
         )
 
-    def _judge(self, history: History, low: float, high: float) -> list[CategoryBacktest]:
+    def _judge(
+        self, history: History, low: float, high: float, watcher: Watcher | None = None
+    ) -> list[CategoryBacktest]:
         """The backtest, week by week; training rows of the same weeks are gathered on the way."""
         when = self.timeline
         weeks = len(when.backtest)
@@ -177,7 +224,7 @@ class _Training:
             return []
         labels = self._labels(self.panel.end)
         shifts = len(self.panel.plan.shifts)
-        test = Backtest(weeks, shifts, self.settings, self.trees, self.workers, self.panel.cells)
+        test = Backtest(weeks, shifts, self.settings, self.trees, self.workers, self.panel.cells, watcher)
         late = when.training[when.training >= when.begin_backtest]
         for number, origin in enumerate(when.backtest):
             done = low + (high - low) * number / weeks

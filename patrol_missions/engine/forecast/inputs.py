@@ -1,0 +1,81 @@
+"""What training and backtest read alike: the panel of incidents and what is known of places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.tables import Table
+from patrol_missions.engine.context import JobContext
+from patrol_missions.engine.data.shifts import ShiftPlan
+from patrol_missions.engine.forecast import indicators, panel, settings
+from patrol_missions.engine.forecast.indicators import Indicators
+from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
+
+_FEWEST_INCIDENTS = 20
+_FEWEST_DAYS = 28
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    :param missing: categories asked for of which there is no incident
+    :param outside: categories whose incidents all lie outside the grid
+    """
+
+    panel: Panel
+    indicators: Indicators
+    missing: list[str]
+    outside: list[str]
+
+
+def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> Inputs:
+    """Read a job's parameters and tables.
+
+    :raises InputError: when there is too little to learn from, or the input does not fit together
+    """
+    plan = settings.shift_plan(parameters)
+    cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
+    incidents = tables["incidents"]
+    names, missing = settings.present(incidents, parameters.get("categories"))
+    for name in missing:
+        context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
+    context.progress(0.01, "Sorting incidents into cells and shifts")
+    places = indicators.of(cells, parameters, tables)
+    history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
+    history = _with_incidents(history, incidents, plan, parameters, context)
+    _check_enough(history)
+    return Inputs(history, places, missing, [name for name in names if name not in history.categories])
+
+
+def _with_incidents(
+    history: Panel, incidents: Table, plan: ShiftPlan, parameters: Mapping[str, Any], context: JobContext
+) -> Panel:
+    """The panel without categories that have no incident inside the cells."""
+    counts = history.counts
+    if (counts > 0).all():
+        return history
+    for name in np.array(history.categories, dtype=object)[counts == 0]:
+        context.warning(f"No incident of the category “{name}” lies inside the grid; it is left out of the model.")
+    kept = [name for name, count in zip(history.categories, counts) if count]
+    return panel.build(incidents, history.cells, plan, kept, settings.moment(parameters.get("as_of"), "as-of time"))
+
+
+def _check_enough(history: Panel) -> None:
+    count, days = len(history.events), (history.end - history.begin) / DAY_S
+    if count < _FEWEST_INCIDENTS:
+        noun = "incident" if count == 1 else "incidents"
+        raise InputError(
+            f"Only {count} {noun} can be used, and a model needs at least {_FEWEST_INCIDENTS}.",
+            "Use a longer history, or categories with more incidents.",
+        )
+    if days < _FEWEST_DAYS:
+        raise InputError(
+            f"The incidents span only {days:.0f} days, and a model needs at least {_FEWEST_DAYS}.",
+            "Use a longer history; two years or more make a good model.",
+        )
