@@ -112,13 +112,13 @@ def grid_problem(source: QgsProcessingFeatureSource, transforms: QgsCoordinateTr
     )
 
 
-def withheld_problem(fields: Iterable[str]) -> str:
-    """Which of some fields must not steer patrols, and why."""
-    for name in fields:
+def withheld_problem(names: Iterable[str]) -> str:
+    """Which of some fields, layers or kinds must not steer patrols, and why."""
+    for name in names:
         told = withheld.reason(name)
         if told:
-            return tr("Field “{field}” tells {what}, which may not steer patrols: leave it out.").format(
-                field=name, what=told
+            return tr("“{name}” is about {what}, which may not steer patrols: leave it out.").format(
+                name=name, what=told
             )
     return ""
 

@@ -1,7 +1,7 @@
-"""Fields that no forecast may be made from: who people are, rather than what a place is like.
+"""Fields and layers that no forecast may be made from: who people are, rather than what a place is like.
 
-Judged by a field's name alone, in English and by the codes of the United States census. It is a guard against mistakes,
-not against ill will: whoever renames a field can pass it.
+Judged by the name alone, in English and by the codes of the United States census. It is a guard against mistakes,
+not against ill will: whoever renames a field or layer can pass it.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ _CENSUS_TABLES = (
 _LONGEST_PHRASE = 4
 
 
-def reason(field: str) -> str:
-    """What a field of this name tells that must not steer patrols; empty for a field that may be used.
+def reason(name: str) -> str:
+    """What a field, layer or kind of this name is about that must not steer patrols; empty where it may be used.
 
     >>> reason("PctHispanic")
     'the race, ethnicity or origin of residents'
     """
-    tokens = _tokens(field)
+    tokens = _tokens(name)
     for pattern, what in _CENSUS_TABLES:
         if any(pattern.fullmatch(token) for token in tokens):
             return what
@@ -92,9 +92,9 @@ def reason(field: str) -> str:
     return ""
 
 
-def _tokens(field: str) -> list[str]:
+def _tokens(name: str) -> list[str]:
     """The words of a name: ``"PctOwnerOcc_2020"`` has pct, owner, occ; census codes stay whole."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", field)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", spaced) if word]
     # An estimate's name is its table's with a line number: B03002_012E, B15003e22.
     codes = [match[0] for word in words if (match := re.match(r"[bcs]\d{4,5}[a-i]?(?=e?\d*$|$)", word))]

@@ -230,7 +230,7 @@ def test_fields_of_the_grid_are_indicators_without_gaps() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (["pct_black"], "Field “pct_black” tells the race, ethnicity or origin of residents"),
+        (["pct_black"], "“pct_black” is about the race, ethnicity or origin of residents"),
         (["income", "income"], "“income” is given twice"),
         (["nothing"], "Field “nothing” of the grid has no number in any cell"),
         (["absent"], "has no column “absent”"),
@@ -243,3 +243,5 @@ def test_fields_that_cannot_be_indicators_get_a_sentence(fields: list[str], sent
     listed = [{"name": name, "column": name} for name in fields]
     with pytest.raises(InputError, match=sentence):
         indicators.compute(cells, [], {"cells": Table({**table.columns, **numbers}, table.labels)}, listed)
+    with pytest.raises(InputError, match="“Parolees” is about single persons, which may not steer patrols"):
+        indicators.compute(cells, [{"name": "Parolees", "table": "indicator_0"}], {})

@@ -307,11 +307,11 @@ def run_native(name: str, **parameters: Any) -> QgsVectorLayer:
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"INDICATOR_FIELDS": ["PctBlack"]}, "Field “PctBlack” tells the race, ethnicity or origin of residents"),
+        ({"INDICATOR_FIELDS": ["PctBlack"]}, "“PctBlack” is about the race, ethnicity or origin of residents"),
         ({"INDICATOR_FIELDS": ["col"]}, "Field “col” of the grid is no indicator"),
         ({"INDICATOR_FIELDS": ["parks"]}, "has no field “parks”"),
         ({"INDICATOR_FIELDS": ["note"]}, "Field “note” of layer “"),
-        ({"KIND_FIELD": "ethnicity"}, "Field “ethnicity” tells the race, ethnicity or origin of residents"),
+        ({"KIND_FIELD": "ethnicity"}, "“ethnicity” is about the race, ethnicity or origin of residents"),
     ],
 )
 def test_fields_that_are_no_indicators(chain: Chain, refused: Any, parameters: dict[str, Any], words: str) -> None:

@@ -79,6 +79,7 @@ def compute(
     density = np.zeros((len(listed), len(RADII_M), len(cells)), dtype=np.float32)
     for index, each in enumerate(listed):
         name, key = str(each["name"]), str(each["table"])
+        _check_name(name)
         if name in names:
             raise InputError(f"Two indicator layers are called “{name}”.", "Rename one of the layers.")
         if key not in tables:
@@ -93,6 +94,14 @@ def compute(
     return Indicators(tuple(names), distance, density, *_fields(cells, fields, tables))
 
 
+def _check_name(name: str) -> None:
+    told = withheld.reason(name)
+    if told:
+        raise InputError(
+            f"The indicator “{name}” is about {told}, which may not steer patrols.", "Leave it out of the indicators."
+        )
+
+
 def _fields(
     cells: Cells, fields: Sequence[Mapping[str, Any]], tables: Mapping[str, Table]
 ) -> tuple[tuple[str, ...], np.ndarray]:
@@ -100,11 +109,7 @@ def _fields(
     names = tuple(str(each["name"]) for each in fields)
     values = np.zeros((len(names), len(cells)), dtype=np.float32)
     for index, (name, each) in enumerate(zip(names, fields)):
-        told = withheld.reason(name)
-        if told:
-            raise InputError(
-                f"Field “{name}” tells {told}, which may not steer patrols.", "Leave it out of the indicator fields."
-            )
+        _check_name(name)
         if name in names[:index]:
             raise InputError(f"The indicator field “{name}” is given twice.", "Choose every field once.")
         column = tables["cells"][str(each["column"])].astype(np.float32)
