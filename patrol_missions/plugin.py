@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from qgis.gui import QgisInterface
 
     from patrol_missions.gui.dock import PatrolDock
+    from patrol_missions.gui.why_tool import WhyTool
 
 ICON = Path(__file__).parent / "resources" / "icons" / "patrol_missions.svg"
+WHY_ICON = ICON.with_name("explainforecast.svg")
 
 
 class PatrolMissionsPlugin:
@@ -33,7 +35,9 @@ class PatrolMissionsPlugin:
         self._provider: PatrolMissionsProvider | None = None
         self._handler: log.QgisLogHandler | None = None
         self._action: QAction | None = None
+        self._why_action: QAction | None = None
         self.dock: PatrolDock | None = None
+        self.why: WhyTool | None = None
 
     def initProcessing(self) -> None:  # noqa: N802 - QGIS's name
         """Offer the algorithms."""
@@ -61,6 +65,7 @@ class PatrolMissionsPlugin:
         self.iface.addToolBarIcon(self._action)
         # not addPluginToMenu: a submenu for one entry, and QGIS leaves the empty submenu behind
         self.iface.pluginMenu().addAction(self._action)
+        self._offer_why()
         if not settings.WELCOMED.get():
             settings.WELCOMED.set(True)
             self.dock.setUserVisible(True)
@@ -69,13 +74,29 @@ class PatrolMissionsPlugin:
             else:  # at start-up the window is laid out later
                 self.iface.initializationCompleted.connect(self.dock.widen)
 
+    def _offer_why(self) -> None:
+        """The map tool that tells why a cell is forecast as it is."""
+        from patrol_missions.gui.why_tool import WhyTool
+
+        self._why_action = QAction(QIcon(str(WHY_ICON)), self.tr("Why here?"), self.iface.mainWindow())
+        self._why_action.setObjectName("patrolMissionsWhyAction")
+        self._why_action.setToolTip(self.tr("Click a cell of the risk map to learn why it is forecast as it is"))
+        self.why = WhyTool(self.iface, self.dock.state, self._why_action)
+        self.iface.addToolBarIcon(self._why_action)
+        self.iface.pluginMenu().addAction(self._why_action)
+
     def unload(self) -> None:
         """Take back everything, so that the plugin can be loaded again."""
-        if self._action is not None:
-            self.iface.pluginMenu().removeAction(self._action)
-            self.iface.removeToolBarIcon(self._action)
-            self._action.deleteLater()
-            self._action = None
+        if self.why is not None:  # before the dock, whose state it reads
+            self.why.tear_down()
+            sip.delete(self.why)
+            self.why = None
+        for action in (self._action, self._why_action):
+            if action is not None:
+                self.iface.pluginMenu().removeAction(action)
+                self.iface.removeToolBarIcon(action)
+                action.deleteLater()
+        self._action = self._why_action = None
         if self.dock is not None:
             self.dock.tear_down()
             self.iface.removeDockWidget(self.dock)

@@ -26,6 +26,9 @@ SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "i
 _INCIDENTS_PER_CELL = 38  # in three years: as busy a city as the algorithm's own defaults make
 
 
+_REASONS = 6  # as many as a reader takes in
+
+
 @dataclass(frozen=True)
 class Files:
     """The files of one jurisdiction, side by side: the GeoPackage with its layers, the model, the reports."""
@@ -159,6 +162,24 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
     if forecast_anew:
         steps.insert(0, _step("forecast", "forecastrisk", tr("Forecast the risk"), forecast, {"OUTPUT": "forecast"}, 3))
     return steps
+
+
+def explain_step(state: ProjectState, cell: str, output: str) -> Step:
+    """Why the forecast says what it says of one cell, in all its shifts; ``output`` is a file for the answer."""
+
+    def why() -> dict[str, Any]:
+        return {
+            "FORECAST": _made(state, "forecast"),
+            "MODEL": state.value("train", "MODEL"),
+            "GRID": _made(state, "grid"),
+            "INCIDENTS": _made(state, "incidents"),
+            "INDICATORS": state.data.indicators,
+            "CELLS": cell,
+            "REASONS": _REASONS,
+            "OUTPUT": output,
+        }
+
+    return _step("explain", "explainforecast", tr("Work out the reasons"), why, {"OUTPUT": "explanations"}, 1)
 
 
 def sample_step(state: ProjectState) -> Step:

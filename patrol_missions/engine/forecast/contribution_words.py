@@ -104,14 +104,16 @@ class Words:
     def _time(self, _cell: int, instance: int) -> str:
         instances, totals = self.features.instances, self.features.totals[self.category]
         week = instances.start < instances.start.min() + _WEEK
-        factor = float(totals[instance] / max(float(totals[week].mean()), 1e-12))
+        usual = np.exp(np.log(np.maximum(totals[week], 1e-12)).mean())  # as the effects are counted: from mean logs
+        factor = float(totals[instance] / usual)
         day = DAYS[int(weekdays(instances.date[instance : instance + 1])[0])]
         name = self.history.panel.plan.shifts[int(instances.shift[instance])].name
-        return f"{day} {name}: {factor:.2g} times as much {self.label} citywide as in the average shift"
+        return f"{day} {name}: {factor:.2g} times as much {self.label} citywide as in a typical shift"
 
     def _area(self, cell: int, _instance: int) -> str:
         inside = float(self.history.panel.cells.share_inside[cell])
-        return f"{100 * inside:.0f} % of the cell lies inside the jurisdiction"
+        part = "the whole cell lies" if inside > 0.995 else f"{100 * inside:.0f} % of the cell lies"
+        return f"{part} inside the jurisdiction"
 
     def _place(self, name: str, cell: int, instance: int) -> str:
         indicators = self.features.indicators

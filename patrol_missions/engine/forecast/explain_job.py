@@ -16,7 +16,8 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import Instances, ShiftPlan
-from patrol_missions.engine.forecast import bundle, forecast_job, indicators, planning, settings
+from patrol_missions.engine.forecast import bundle, indicators, planning, settings
+from patrol_missions.engine.forecast import panel as panels
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.contribution_words import Words, title
 from patrol_missions.engine.forecast.contributions import Contributions, contributions
@@ -54,8 +55,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     asked = _asked(model.plan, cells, forecast)
     chosen = _categories(model, parameters.get("category"))
     context.progress(0.1, "Sorting incidents into cells and shifts")
-    panel, said = _known(model, cells, tables["incidents"], asked.instances.start[0])
-    warnings += said
+    panel = _known(model, cells, tables["incidents"], asked.instances.start[0])
     context.progress(0.3, "Computing what was known")
     features = planning.features_of(model, panel, places, asked.instances)
     done = 0
@@ -117,17 +117,12 @@ def _asked(plan: ShiftPlan, cells: Cells, forecast: Table) -> _Asked:
     return _Asked(place, instance, instances)
 
 
-def _known(model: Bundle, cells: Cells, incidents: Table, begin: np.datetime64) -> tuple[Panel, list[str]]:
-    """What was known as the forecast began, and warnings about it.
-
-    A history that ends before is taken as it is, and one that runs on is cut off, both as in the forecast.
-    """
+def _known(model: Bundle, cells: Cells, incidents: Table, begin: np.datetime64) -> Panel:
+    """What was known as the forecast began: a history that runs on is cut off, as the forecast did."""
     moments = [incidents[name][~np.isnat(incidents[name])] for name in ("start", "end", "reported")]
     last = max((times.max() for times in moments if len(times)), default=begin)
-    start = settings.words(begin) if last > begin else None
-    when = {"start": start, "now": settings.words(last)}
-    panel, _, warnings = forecast_job.history_of(model, cells, incidents, when)
-    return panel, warnings
+    labels = [each.label for each in model.categories]
+    return panels.build(incidents, cells, model.plan, labels, begin if last > begin else None)
 
 
 def _categories(model: Bundle, wanted: object) -> list[int]:

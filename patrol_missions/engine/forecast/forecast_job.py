@@ -40,7 +40,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     warnings = model.check(cells, places)
     places = places.only(model.indicators, model.indicator_fields)
     context.progress(0.1, "Sorting incidents into cells and shifts")
-    history, begin, said = history_of(model, cells, tables["incidents"], parameters)
+    history, begin, said = _history(model, cells, tables["incidents"], parameters)
     warnings += said
     count = int(parameters.get("shift_count") or 21)
     instances = model.plan.following(begin, count)
@@ -76,7 +76,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     )
 
 
-def history_of(
+def _history(
     model: Bundle, cells: Cells, incidents: Table, parameters: Mapping[str, Any]
 ) -> tuple[Panel, np.datetime64, list[str]]:
     """What is known, the moment from which to plan, and warnings about the history."""
