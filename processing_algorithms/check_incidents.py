@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
+    QgsVectorLayer,
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QVariant
@@ -32,7 +34,7 @@ from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import Job, JobResult
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import category_map, checks, squares
+from patrol_missions.processing_algorithms import category_map, checks, squares, verdicts
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
 from patrol_missions.processing_algorithms.layer_styles import style_incidents
@@ -320,7 +322,8 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
         """Take hold of the layers."""
         self._grid = LayerSource.from_parameter(self, parameters, self.GRID, context)
         self._incidents = LayerSource.from_parameter(self, parameters, self.INCIDENTS, context)
-        self.styled(self.OUTPUT, style_incidents)
+        self._said: dict[str, str] = {}
+        self.styled(self.OUTPUT, partial(_finish, self._said))
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -344,8 +347,9 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
         )
         report = self.parameterAsFileOutput(parameters, self.REPORT, context)
         result = self.run_job(job, feedback, {"report": report}, (0.3, 0.7))
-        answer = {self.REPORT: report, **self._write(parameters, context, result, feedback)}
         verdict, sentence = result.values["verdict"], result.values["sentence"]
+        self._said.update(verdict=verdict, sentence=sentence)
+        answer = {self.REPORT: report, **self._write(parameters, context, result, feedback)}
         if verdict == "stop" and self.parameterAsBoolean(parameters, self.STOP_ON_BAD_DATA, context):
             raise InputError(
                 sentence, self.tr("See the data quality report: {file}").format(file=report) if report else ""
@@ -412,3 +416,9 @@ class CheckIncidentsAlgorithm(PatrolAlgorithm):
         if mapping:
             category_map.write(Path(mapping), result.tables["category_map"])
         return {self.OUTPUT: output, self.FINDINGS: findings, self.MAP_OUTPUT: mapping}
+
+
+def _finish(said: dict[str, str], layer: QgsVectorLayer) -> None:
+    """Style the clean incidents and have them carry what was said of them."""
+    style_incidents(layer)
+    verdicts.keep(layer, **said)

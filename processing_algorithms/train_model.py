@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from patrol_missions.core.jobs import Job
-from patrol_missions.processing_algorithms import checks, history
+from patrol_missions.processing_algorithms import checks, history, verdicts
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -175,6 +175,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     ) -> None:
         """Take hold of the layers."""
         self._sources = history.Sources.of(self, parameters, context)
+        self._quality = verdicts.of(self.parameterAsVectorLayer(parameters, self.INCIDENTS, context))
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -193,6 +194,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
                 "seed": self.parameterAsInt(parameters, self.SEED, context),
                 "threads": self.parameterAsInt(parameters, self.THREADS, context),
                 "jurisdiction": self._sources.grid.name,
+                "quality": self._quality,
                 "indicators": read.indicators,
                 "indicator_fields": read.indicator_fields,
             },

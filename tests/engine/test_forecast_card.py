@@ -19,6 +19,7 @@ from patrol_missions.engine.forecast.intervals import Weeks
 from patrol_missions.engine.forecast.panel import Cells
 
 UNTIMED, OUTSIDE = 7, 23
+QUALITY = {"verdict": "caution", "sentence": "Midnight stands for an unknown time."}
 
 
 def tally(slope: float, seed: int, weeks: int = 30, shifts: int = 2) -> Tally:
@@ -137,7 +138,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
     joined["category"] = np.concatenate([incidents["category"], far["category"] + 2]).astype(np.int32)
     joined["start"][100 : 100 + UNTIMED] = np.datetime64("NaT")
     tables = {"incidents": Table(joined, {"category": (*incidents.labels["category"], "Arson")}), "cells": cells}
-    parameters = train_parameters(categories=["Theft", "Robbery", "Arson", "Piracy <b>"])
+    parameters = train_parameters(categories=["Theft", "Robbery", "Arson", "Piracy <b>"], quality=QUALITY)
     result = train_job.run(parameters, tables, Said(folder).context)
     return result, Path(folder / "model_card.html").read_text(encoding="utf-8")
 
@@ -196,6 +197,8 @@ def test_the_datasheet_counts_what_was_left_out_and_why(trained: tuple[JobResult
     left_out = dict(rows_of(card, "Categories left out"))
     assert left_out == {"Piracy &lt;b&gt;": "no incident in the layer", "Arson": "no incident inside the grid"}
     assert "<b>" not in card
+    assert "Check incidents said: usable with care" in card
+    assert QUALITY["sentence"] in card
 
 
 def test_rows_are_counted_once_at_the_first_test_that_they_fail() -> None:
@@ -221,3 +224,4 @@ def test_a_card_without_a_test_says_so(tmp_path: Path) -> None:
     assert "Baselines only, not tested" in card
     assert "Datasheet: the incidents" in card
     assert "Scores on" not in card
+    assert "does not carry the verdict of Check incidents" in card

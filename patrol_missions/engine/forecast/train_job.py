@@ -61,6 +61,7 @@ def _facts(
         "seed": int(parameters.get("seed") or 0),
         "shifts": f"{shifts} ({history.plan.time_zone})",
         "jurisdiction": str(parameters.get("jurisdiction") or ""),
+        "quality": parameters.get("quality"),
         "history_begin": settings.words(history.begin),
         "history_end": settings.words(history.end),
         "incidents": len(history.events),

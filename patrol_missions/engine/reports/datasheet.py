@@ -11,18 +11,24 @@ from patrol_missions.engine.forecast.panel import DAY_S, Panel
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.reports import figures, html
 
+_VERDICTS = {
+    "ok": ("good", "fit for planning"),
+    "caution": ("caution", "usable with care"),
+    "stop": ("stop", "do not plan with this table yet"),
+}
 _MOST_PANELS = 12
 _MOST_TICKS = 6
 _STEPS = (1, 2, 3, 6, 12, 24, 60)  # months between ticks
 
 
-def blocks(trained: Trained, left_out: Mapping[str, str]) -> list[html.Html]:
+def blocks(trained: Trained, left_out: Mapping[str, str], quality: Mapping[str, str] | None) -> list[html.Html]:
     """Data used and left out.
 
     :param left_out: categories that are not in the model, and why
+    :param quality: what Check incidents said: ``verdict`` and ``sentence``
     """
     panel = trained.panel
-    made = [html.heading("Datasheet: the incidents"), *_rows(panel)]
+    made = [html.heading("Datasheet: the incidents"), _quality(quality), *_rows(panel)]
     if left_out:
         lines = [(name, reason) for name, reason in left_out.items()]
         made += [html.heading("Categories left out", 3), html.table(("Category", "Why"), lines)]
@@ -35,6 +41,13 @@ def blocks(trained: Trained, left_out: Mapping[str, str]) -> list[html.Html]:
         )
     )
     return made
+
+
+def _quality(quality: Mapping[str, str] | None) -> html.Html:
+    if quality is None:
+        return html.paragraph("The layer does not carry the verdict of Check incidents; see the report of that check.")
+    level, title = _VERDICTS[quality["verdict"]]
+    return html.banner(level, f"Check incidents said: {title}", quality["sentence"])
 
 
 def _rows(panel: Panel) -> list[html.Html]:

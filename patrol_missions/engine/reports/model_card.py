@@ -73,7 +73,7 @@ def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, l
             html.heading("Limits"),
             html.bullets(_LIMITS),
             *_made_of(trained, indicators),
-            *datasheet.blocks(trained, left_out),
+            *datasheet.blocks(trained, left_out, facts.get("quality")),
             *_record(facts),
         ]
     period = f"{str(facts['history_begin'])[:10]} to {str(facts['history_end'])[:10]}"
