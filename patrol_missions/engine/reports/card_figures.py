@@ -111,13 +111,13 @@ def area_curves(shares: np.ndarray, panels: Sequence[tuple[str, dict[str, np.nda
 
 
 MAP_CLASSES = (
-    ("too few incidents", "#f1f3f5"),
+    ("too few incidents", "#8b96a024"),
     ("better, beyond chance", "#cde1f3"),
     ("better", "#abc3d8"),
-    ("worse", "#c07a3c"),
-    ("worse, beyond chance", "#591c05"),
+    ("worse", "#c9833f"),
+    ("worse, beyond chance", "#8a2b08"),
 )
-"""From light to dark, so that what is worse is darker on paper, too."""
+"""From light to dark, so that what is worse is darker on paper, too; the first lets a dark page through."""
 
 
 def maps(column: np.ndarray, row: np.ndarray, panels: Sequence[tuple[str, np.ndarray]]) -> str:
