@@ -261,8 +261,8 @@ def _footnote(found: Reasons) -> str:
 
 def _figure(value: float) -> str:
     """Two significant digits."""
-    digits = max(1 - math.floor(math.log10(abs(value))), 0) if value else 0
-    return QLocale().toString(value, "f", min(digits, 6))
+    digits = 1 - math.floor(math.log10(abs(value))) if value else 0
+    return QLocale().toString(round(value, digits), "f", min(max(digits, 0), 6))
 
 
 def tr(text: str) -> str:

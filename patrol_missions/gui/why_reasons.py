@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qgis.PyQt.QtCore import QCoreApplication, QRectF, QSize, Qt
-from qgis.PyQt.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from qgis.PyQt.QtGui import QColor, QPainter, QPaintEvent
 from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import Note, heading, quiet
@@ -13,6 +13,8 @@ from patrol_missions.gui.missions import capital
 from patrol_missions.gui.why_facts import Reason
 
 RAISES, LOWERS = QColor("#e2762b"), QColor("#3d84c6")
+_TRACK, _MIDDLE = QColor(128, 128, 128, 60), QColor(128, 128, 128, 230)
+"""Greys that are seen on light and dark: themes that are style sheets leave the palette as it was."""
 _BAR_HEIGHT = 9
 
 
@@ -56,16 +58,12 @@ class Bar(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw the track, the bar and the middle."""
         painter = QPainter(self)
-        ink = self.palette().color(QPalette.ColorRole.WindowText)
-        track = QColor(ink)
-        track.setAlphaF(0.10)
-        painter.fillRect(self.rect(), track)
+        painter.fillRect(self.rect(), _TRACK)
         half = self.width() / 2.0
         wide = max(half * self._length, 2.0)
         left = half if self._raises else half - wide
         painter.fillRect(QRectF(left, 0.0, wide, float(self.height())), RAISES if self._raises else LOWERS)
-        ink.setAlphaF(0.55)
-        painter.fillRect(QRectF(half - 0.5, 0.0, 1.0, float(self.height())), ink)
+        painter.fillRect(QRectF(half - 0.5, 0.0, 1.0, float(self.height())), _MIDDLE)
         painter.end()
 
 
