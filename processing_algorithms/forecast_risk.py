@@ -21,7 +21,7 @@ from qgis.core import (
 
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, history
+from patrol_missions.processing_algorithms import checks, days, history
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm, cell_layer
 from patrol_missions.processing_algorithms.layer_styles import style_forecast
@@ -39,6 +39,8 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
     INDICATORS = "INDICATORS"
     KIND_FIELD = "KIND_FIELD"
     INDICATOR_FIELDS = "INDICATOR_FIELDS"
+    WEATHER = "WEATHER"
+    SCHOOL_TERMS = "SCHOOL_TERMS"
     START = "START"
     SHIFT_COUNT = "SHIFT_COUNT"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
@@ -134,6 +136,14 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
         self.add(
             shared.indicator_fields(self.INDICATOR_FIELDS, self.GRID),
             self.tr("The fields of the grid that the model was trained with."),
+        )
+        self.add(days.weather(self.WEATHER), days.weather_help())
+        self.add(
+            days.terms(self.SCHOOL_TERMS),
+            self.tr(
+                "Table with the first and last day of every school term, past and to come, in its fields start and "
+                "end. Left blank, the terms are those that the model was trained with."
+            ),
         )
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:

@@ -1,4 +1,4 @@
-"""What training and forecasting read alike: the grid, the clean incidents, and indicator layers."""
+"""What training and forecasting read alike: the grid, the clean incidents, indicator layers, and tables of days."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from patrol_missions.bridge.places import read_grid, read_indicator
 from patrol_missions.bridge.sources import LayerSource, layers_of
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms.days import Days, place
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 _COLUMNS = {
@@ -47,13 +48,14 @@ class Sources:
     indicators: tuple[tuple[str, LayerSource], ...]
     kind_field: str
     fields: tuple[str, ...]
+    days: Days
     transforms: QgsCoordinateTransformContext
 
     @classmethod
     def of(
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
-        """The layers of GRID, INCIDENTS and INDICATORS, the latter split by KIND_FIELD, and the INDICATOR_FIELDS."""
+        """GRID, INCIDENTS, INDICATORS split by KIND_FIELD, INDICATOR_FIELDS, and WEATHER and SCHOOL_TERMS if any."""
         layers = layers_of(algorithm, parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
@@ -61,6 +63,7 @@ class Sources:
             tuple((name_of(layer), LayerSource.from_layer(layer)) for layer in layers),
             algorithm.parameterAsString(parameters, "KIND_FIELD", context).strip(),
             tuple(algorithm.parameterAsFields(parameters, "INDICATOR_FIELDS", context)),
+            Days.of(algorithm, parameters, context),
             context.transformContext(),
         )
 
@@ -72,6 +75,7 @@ class History:
     tables: dict[str, Table]
     indicators: Sequence[dict[str, str]]
     indicator_fields: Sequence[dict[str, str]]
+    place: dict[str, float]
     cell_size_m: float
     crs: QgsCoordinateReferenceSystem
 
@@ -96,17 +100,17 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
     incidents = read_points(
         sources.incidents, _COLUMNS, crs, sources.transforms, PartialFeedback(feedback, 0.1 * end, last)
     )
-    tables = {"cells": cells, "incidents": incidents}
+    tables = {"cells": cells, "incidents": incidents, **sources.days.tables(PartialFeedback(feedback, last, last))}
     names = []
     for name, source in sources.indicators:
         step = PartialFeedback(feedback, last, end)
-        places = read_indicator(source, crs, sources.transforms, _SPACING * size_m, step, sources.kind_field)
-        for kind, table in _by_kind(places, name).items():
+        points = read_indicator(source, crs, sources.transforms, _SPACING * size_m, step, sources.kind_field)
+        for kind, table in _by_kind(points, name).items():
             key = f"indicator_{len(names)}"
             tables[key] = table
             names.append({"name": kind, "table": key})
     fields = [{"name": name, "column": f"field_{place}"} for place, name in enumerate(sources.fields)]
-    return History(tables, names, fields, size_m, crs)
+    return History(tables, names, fields, place(cells, size_m, crs, sources.transforms), size_m, crs)
 
 
 def too_many_kinds(layer: str, kinds: int) -> InputError:

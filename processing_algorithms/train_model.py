@@ -18,7 +18,7 @@ from qgis.core import (
 )
 
 from patrol_missions.core.jobs import Job
-from patrol_missions.processing_algorithms import checks, history, verdicts
+from patrol_missions.processing_algorithms import checks, days, history, verdicts
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -36,6 +36,9 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     INDICATORS = "INDICATORS"
     KIND_FIELD = "KIND_FIELD"
     INDICATOR_FIELDS = "INDICATOR_FIELDS"
+    HOLIDAYS = "HOLIDAYS"
+    WEATHER = "WEATHER"
+    SCHOOL_TERMS = "SCHOOL_TERMS"
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
@@ -138,6 +141,18 @@ class TrainModelAlgorithm(PatrolAlgorithm):
                 "number get the city's median. Forecast risk needs the same fields again."
             ),
         )
+        self.add(
+            days.holidays(self.HOLIDAYS),
+            self.tr(
+                "Country by its ISO code, with the region where holidays differ, such as US-PA or DE-BY. Holidays and "
+                "their eves then raise or lower the totals of their days. Blank for none."
+            ),
+        )
+        self.add(days.weather(self.WEATHER), days.weather_help())
+        self.add(
+            days.terms(self.SCHOOL_TERMS),
+            self.tr("Table with the first and last day of every school term in its fields start and end."),
+        )
 
     def _add_advanced(self) -> None:
         integer = QgsProcessingParameterNumber.Type.Integer
@@ -197,6 +212,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
                 "quality": self._quality,
                 "indicators": read.indicators,
                 "indicator_fields": read.indicator_fields,
+                "calendar": {"holidays": self.parameterAsString(parameters, self.HOLIDAYS, context), **read.place},
             },
             read.tables,
         )

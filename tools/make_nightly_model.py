@@ -48,6 +48,8 @@ INPUTS = (
     ("INDICATORS", "forecast"),
     ("KIND_FIELD", "forecast"),
     ("INDICATOR_FIELDS", "forecast"),
+    ("WEATHER", "forecast"),
+    ("SCHOOL_TERMS", "forecast"),
     ("START", "forecast"),
     ("SHIFT_COUNT", "forecast"),
     ("WEIGHTS_PRESET", "forecast"),

@@ -16,6 +16,7 @@ from patrol_missions.engine.data import sample_city
 from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
 from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.forecast import backtest, baselines, calibration, indicators, panel, training
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import Cells
@@ -101,12 +102,12 @@ def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
     plan = ShiftPlan(parse_shifts(sample_city.SHIFTS), city.values["time_zone"])
     history = panel.build(incidents, cells, plan)
     places = indicators.compute(cells, listed, found)
-    trained = training.train(history, places, seed, 2, lambda part, text: None)
+    trained = training.train(history, places, DayFactor(), seed, 2, lambda part, text: None)
     truth, count = city.tables["truth"], len(cells)
     starts = truth["start"][::count]
     coming = plan.following(starts[0], len(starts))
     surfaces = Surfaces(cells, trained.starts)
-    features = Features(History(history).advance(history.end), coming, surfaces, places, trained.others)
+    features = Features(History(history).advance(history.end), coming, surfaces, places, trained.others, DayFactor())
     result = []
     for index, choice in enumerate(trained.choices):
         if trained.backtests is None:

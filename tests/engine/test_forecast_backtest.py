@@ -12,6 +12,7 @@ from patrol_missions.engine.forecast import backtest, baselines, calibration, ch
 from patrol_missions.engine.forecast.backtest import MODEL, Backtest, CategoryBacktest, Judged
 from patrol_missions.engine.forecast.baselines import DEFAULTS
 from patrol_missions.engine.forecast.calibration import BINS, CENTRES, Calibration, Tally
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import WEEK_S, Panel
@@ -87,7 +88,8 @@ def test_a_week_is_judged_as_by_hand(panel: Panel) -> None:
     for number, origin in enumerate(when.backtest):
         rows = timeline.span(panel, int(origin), WEEK_S)
         surfaces = Surfaces(panel.cells, [DEFAULTS["B4"]] * 2)
-        features = Features(history.advance(int(origin)), panel.instances.take(rows), surfaces, none, (0, 1))
+        coming = panel.instances.take(rows)
+        features = Features(history.advance(int(origin)), coming, surfaces, none, (0, 1), DayFactor())
         test.week(number, features, labels, rows.start, rows.stop)
         share = baselines.shares(history, 0, [DEFAULTS["B2"]])[0]
         expected = features.totals[0][:, None] * share[None, :]
@@ -122,7 +124,8 @@ def test_blocks_split_the_deviance_and_cells_the_expectation(panel: Panel) -> No
     for number, origin in enumerate(when.backtest[:2]):
         rows = timeline.span(panel, int(origin), WEEK_S)
         surfaces = Surfaces(panel.cells, [DEFAULTS["B4"]] * 2)
-        features = Features(history.advance(int(origin)), panel.instances.take(rows), surfaces, none, (0, 1))
+        coming = panel.instances.take(rows)
+        features = Features(history.advance(int(origin)), coming, surfaces, none, (0, 1), DayFactor())
         test.week(number, features, labels, rows.start, rows.stop)
         instance, cell, count = labels[0].between(rows.start, rows.stop)
         for code, each in slow.items():

@@ -14,6 +14,7 @@ from forecast_makers import SIZE_M, Said, hot_city, panel_of, train_parameters
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast import backtest_job, indicators, metrics, timeline, training
 from patrol_missions.engine.forecast.backtest import MODEL
 from patrol_missions.engine.forecast.ledger import RULE, Ledger, Planned, best_so_far
@@ -60,7 +61,7 @@ def watched() -> tuple[Everything, Findings]:
     )
     ledger = Everything(WEEKS, 2, planned)
     none = indicators.compute(panel.cells, [], {})
-    tested = training.judge(panel, none, 1, 2, lambda *_: None, Design(WEEKS, 13, 0), ledger)
+    tested = training.judge(panel, none, DayFactor(), 1, 2, lambda *_: None, Design(WEEKS, 13, 0), ledger)
     return ledger, tested
 
 
@@ -136,7 +137,7 @@ def test_what_happens_later_moves_no_earlier_week(watched: tuple[Everything, Fin
     panel = panel_of(Table(columns, incidents.labels), cells)
     other = Everything(WEEKS, 2, watched[0].planned)
     none = indicators.compute(panel.cells, [], {})
-    training.judge(panel, none, 1, 1, lambda *_: None, Design(WEEKS, 13, 0), other)
+    training.judge(panel, none, DayFactor(), 1, 1, lambda *_: None, Design(WEEKS, 13, 0), other)
     same = [key for key in watched[0].told if key[0] <= 16]
     for key in same:
         np.testing.assert_array_equal(other.told[key][0], watched[0].told[key][0], err_msg=str(key))

@@ -10,6 +10,8 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast import baselines, indicators, tuning
 from patrol_missions.engine.forecast.baselines import FAMILIES, POOLED, Baseline
+from patrol_missions.engine.forecast.calendar import Calendar
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features, frequent
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import DAY_S, WEEK_S, Cells, Panel
@@ -34,7 +36,7 @@ def features_at(panel: Panel, as_of: int) -> Features:
     coming = panel.plan.following(np.datetime64(as_of, "s"), 21)
     surfaces = Surfaces(panel.cells, [DEFAULT] * len(panel.categories))
     none = indicators.compute(panel.cells, [], {})
-    return Features(history, coming, surfaces, none, frequent(panel.counts))
+    return Features(history, coming, surfaces, none, frequent(panel.counts), DayFactor(Calendar("US-PA", -75.2, 40.0)))
 
 
 def test_every_baseline_spreads_everything_and_rules_no_cell_out(panel: Panel) -> None:

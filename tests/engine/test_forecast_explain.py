@@ -28,6 +28,7 @@ from patrol_missions.engine.forecast.contributions import (
     contributions,
     group_of,
 )
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 
 BARS = Table({"x": np.array([2003.5, 2010.5]) * SIZE_M, "y": np.array([17003.5, 17009.5]) * SIZE_M})
@@ -81,7 +82,7 @@ def trained(folder: Path, city: tuple[Table, Table]) -> tuple[Bundle, Features]:
     panel = panel_of(*city)
     places = indicators.compute(panel.cells, INDICATOR, {"indicator_0": BARS})
     instances = model.plan.following(np.datetime64(panel.end, "s"), 24)
-    return model, planning.features_of(model, panel, places, instances)
+    return model, planning.features_of(model, panel, places, DayFactor(), instances)
 
 
 def all_rows(features: Features) -> tuple[np.ndarray, np.ndarray]:

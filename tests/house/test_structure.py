@@ -11,7 +11,7 @@ from conftest import Module, read_modules
 PACKAGE = "patrol_missions"
 LONGEST = 500
 QT = {"qgis", "PyQt5", "PyQt6", "sip", "processing", "osgeo"}
-ENGINE_PACKAGES = {"numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata"}
+ENGINE_PACKAGES = {"numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral"}
 # Each part with the parts of the package that it may import; what is missing here may import nothing of it.
 PARTS = {
     "core": {"core"},

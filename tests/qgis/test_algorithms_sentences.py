@@ -385,3 +385,20 @@ def test_tables_arrive_in_many_shapes(value: Any, rows: list[list[str]]) -> None
 def test_tables_with_a_value_missing() -> None:
     with pytest.raises(InputError, match="has 3 values, which do not fill rows of 2"):
         shared.matrix_rows(["a", "b", "c"], 2, "Table")
+
+
+def test_tables_of_days_without_their_fields_or_with_odd_dates(chain: Chain, refused: Any, tmp_path: Path) -> None:
+    def csv(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return str(tmp_path / name)
+
+    wrong, odd = csv("heat.csv", "day,heat\n2019-01-01,3\n"), csv("odd.csv", "date,temperature\nsoon,3\n")
+    more = {"MODEL": chain.path("model.zip"), "OUTPUT": "memory:"}
+    assert "Table “heat” has no field “date”" in refused("forecastrisk", **chain.history(WEATHER=wrong, **more))
+    assert "has no field “start”" in refused("forecastrisk", **chain.history(SCHOOL_TERMS=wrong, **more))
+    assert "holds what is not a date" in refused("forecastrisk", **chain.history(WEATHER=odd, **more))
+
+
+def test_holidays_of_nowhere(chain: Chain, refused: Any) -> None:
+    more = {"TIME_ZONE": "UTC", "MODEL": "TEMPORARY_OUTPUT", "HOLIDAYS": "US-XX"}
+    assert "public holidays of “US-XX” are not known" in refused("trainmodel", **chain.history(**more))

@@ -43,7 +43,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     share = 0.95 / (1 + jitters)
     ledger = Ledger(design.weeks, len(read.panel.categories), planned)
     part = context.part(0.02, 0.02 + share)
-    tested = training.judge(read.panel, read.indicators, seed, threads, part.progress, design, ledger)
+    tested = training.judge(read.panel, read.indicators, read.days, seed, threads, part.progress, design, ledger)
     moved = []
     for number, offset in enumerate(_offsets(jitters, seed, read.panel.cells.size_m)):
         part = context.part(0.02 + share * (number + 1), 0.02 + share * (number + 2))
@@ -114,7 +114,7 @@ def _moved(
     }
     read = inputs.read(parameters, shifted, context)
     seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
-    tested = training.judge(read.panel, read.indicators, seed, threads, context.progress, design)
+    tested = training.judge(read.panel, read.indicators, read.days, seed, threads, context.progress, design)
     return [_jitter(tested, number, offset) for number in range(len(tested.backtests))]
 
 

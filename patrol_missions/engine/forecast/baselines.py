@@ -16,10 +16,11 @@ import numpy as np
 
 from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.forecast import cell_effects, etas
-from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, History, weekdays
+from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, SEASON_WEEKS, History, weekdays
 from patrol_missions.engine.forecast.panel import WEEK_S
 
 LEVEL_HALF_LIFE_WEEKS = 4.0
+LEVEL_WEEKS = 26
 SEASON_EXPONENT = 0.6
 RHYTHM_PRIOR = 20.0
 """Incidents' worth of trust in the smoother rhythm (the shift's own, the pooled one) before the data outweigh it."""
@@ -27,6 +28,7 @@ _SEASON_PRIOR = 30.0
 _LEVEL_PRIOR = 5.0
 _WIDE_CELLS = 4.0
 _UNIFORM_PART = 0.02
+_FEWEST_WEEKS = 4
 
 
 @dataclass(frozen=True)
@@ -260,13 +262,43 @@ def level(history: History, weeks_ahead: int) -> np.ndarray:
     week to the same recent weeks one and two years ago, raised to :data:`SEASON_EXPONENT`.
     """
     counts = history.weekly()
-    weeks = counts.shape[1]
-    long_run = (history.total.sum(axis=1) + 0.5) / max((history.as_of - history.panel.begin) / 86_400, 7.0)
-    if weeks == 0:
+    return _level(counts, history.completeness(LEVEL_WEEKS), _long_run(history), weeks_ahead)
+
+
+def past_levels(history: History, weeks: int) -> np.ndarray:
+    """What :func:`level` would have expected of past weeks as each began, newest first, shape (categories, <= weeks).
+
+    From what is known of the weeks before it now, which is more than was known then. Ends where fewer than
+    :data:`_FEWEST_WEEKS` came before.
+    """
+    counts = history.weekly(weeks + SEASON_WEEKS)
+    complete = history.completeness(LEVEL_WEEKS)
+    complete = np.concatenate([complete, np.ones((len(counts), weeks))], axis=1)
+    long_run = _long_run(history)
+    found = [
+        _level(counts[:, back:], complete[:, back:], long_run, 1)
+        for back in range(1, min(weeks, counts.shape[1] - _FEWEST_WEEKS) + 1)
+    ]
+    return np.concatenate(found, axis=1) if found else np.zeros((len(counts), 0))
+
+
+def _long_run(history: History) -> np.ndarray:
+    days = max((history.as_of - history.panel.begin) / 86_400, 7.0)
+    return np.asarray((history.total.sum(axis=1) + 0.5) / days)
+
+
+def level_weights(weeks: int) -> np.ndarray:
+    """How much each of the last weeks, newest first, says about the coming ones; shape (at most weeks,)."""
+    return np.asarray(0.5 ** (np.arange(min(weeks, LEVEL_WEEKS)) / LEVEL_HALF_LIFE_WEEKS))
+
+
+def _level(counts: np.ndarray, complete: np.ndarray, long_run: np.ndarray, weeks_ahead: int) -> np.ndarray:
+    """Level after weekly counts (newest first), of which a share is known (``complete``)."""
+    weight = level_weights(counts.shape[1])
+    recent = len(weight)
+    if recent == 0:
         return np.repeat(long_run[:, None], weeks_ahead, axis=1)
-    recent = min(weeks, 26)
-    weight = 0.5 ** (np.arange(recent) / LEVEL_HALF_LIFE_WEEKS)
-    days = 7 * history.completeness(recent) @ weight
+    days = 7 * complete[:, :recent] @ weight
     per_day = (counts[:, :recent] @ weight + _LEVEL_PRIOR) / (days + _LEVEL_PRIOR / long_run)
     return np.asarray(per_day[:, None] * _season(counts, weight, weeks_ahead))
 
@@ -293,6 +325,11 @@ def totals(history: History, instances: Instances) -> np.ndarray:
     start = instances.start.astype(np.int64)
     ahead = np.maximum((start - history.as_of) // WEEK_S, 0)
     levels = level(history, int(ahead.max(initial=0)) + 1)
+    return np.asarray(levels[:, ahead] * pattern(history, instances))
+
+
+def pattern(history: History, instances: Instances) -> np.ndarray:
+    """Share of a day's incidents in each instance, by :func:`rhythm` and its length, shape (categories, instances)."""
     nominal = np.array([shift.length_minutes / 60.0 for shift in history.panel.plan.shifts])[instances.shift]
-    pattern = rhythm(history)[:, instances.shift, weekdays(instances.date)]
-    return np.asarray(levels[:, ahead] * pattern * (instances.exposure_hours / nominal))
+    usual = rhythm(history)[:, instances.shift, weekdays(instances.date)]
+    return np.asarray(usual * (instances.exposure_hours / nominal))

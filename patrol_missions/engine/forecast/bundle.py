@@ -21,6 +21,7 @@ from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.data.shifts import Shift, ShiftPlan
 from patrol_missions.engine.forecast.baselines import Baseline
+from patrol_missions.engine.forecast.calendar import Calendar
 from patrol_missions.engine.forecast.calibration import Calibration
 from patrol_missions.engine.forecast.hours import HOURS
 from patrol_missions.engine.forecast.indicators import Indicators
@@ -71,6 +72,7 @@ class Bundle:
     :param indicators: names of the place layers it was trained with
     :param indicator_fields: names of the grid's fields it was trained with
     :param others: categories whose counts every model sees, in order
+    :param calendar: what is known of days years ahead
     :param columns: grid columns of the cells it was trained on
     :param facts: what else is worth knowing: versions, hashes, period, seed, jurisdiction
     """
@@ -82,6 +84,7 @@ class Bundle:
     indicator_fields: tuple[str, ...]
     feature_names: tuple[str, ...]
     others: tuple[str, ...]
+    calendar: Calendar
     columns: np.ndarray
     rows: np.ndarray
     facts: Mapping[str, Any]
@@ -145,6 +148,7 @@ def save(bundle: Bundle, path: Path) -> None:
         "indicator_fields": list(bundle.indicator_fields),
         "features": list(bundle.feature_names),
         "others": list(bundle.others),
+        "calendar": asdict(bundle.calendar),
         "categories": [_to_json(each) for each in bundle.categories],
         "cells": {"columns": bundle.columns.tolist(), "rows": bundle.rows.tolist()},
     }
@@ -226,6 +230,10 @@ def _start(document: dict[str, Any]) -> Start:
     return Baseline(**document) if "kind" in document else Roughness(**document)
 
 
+def _calendar(document: dict[str, Any]) -> Calendar:
+    return Calendar(**{**document, "terms": tuple((str(first), str(last)) for first, last in document["terms"])})
+
+
 def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
     categories = []
     shifts = tuple(Shift(s["name"], s["start"], s["end"], tuple(s["weekdays"])) for s in document["shifts"])
@@ -258,6 +266,7 @@ def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
         tuple(document["indicator_fields"]),
         tuple(document["features"]),
         tuple(document["others"]),
+        _calendar(document["calendar"]),
         np.array(document["cells"]["columns"], dtype=np.int64),
         np.array(document["cells"]["rows"], dtype=np.int64),
         document["facts"],

@@ -16,7 +16,7 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import Instances, ShiftPlan
-from patrol_missions.engine.forecast import bundle, indicators, planning, settings
+from patrol_missions.engine.forecast import bundle, day_factor, indicators, planning, settings
 from patrol_missions.engine.forecast import panel as panels
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.contribution_words import Words, title
@@ -57,7 +57,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     context.progress(0.1, "Sorting incidents into cells and shifts")
     panel = _known(model, cells, tables["incidents"], asked.instances.start[0])
     context.progress(0.3, "Computing what was known")
-    features = planning.features_of(model, panel, places, asked.instances)
+    days = day_factor.of(model.calendar, tables, model.plan.zone)
+    features = planning.features_of(model, panel, places, days, asked.instances)
     done = 0
 
     def one(number: int) -> Contributions:

@@ -22,6 +22,7 @@ from scipy import ndimage
 from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.forecast import baselines
 from patrol_missions.engine.forecast.baselines import Baseline
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, NEVER_DAYS, History, weekend
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.surface import Surfaces
@@ -54,6 +55,7 @@ class Features:
     :param surfaces: the risk surfaces on which the models stand
     :param indicators: place layers
     :param others: categories (indices) whose counts every model sees
+    :param days: factors of holidays, weather and the like on the totals
     """
 
     def __init__(
@@ -63,10 +65,11 @@ class Features:
         surfaces: Surfaces,
         indicators: Indicators,
         others: Sequence[int],
+        days: DayFactor,
     ) -> None:
         self.history, self.instances, self.surfaces = history, instances, surfaces
         self.indicators, self.others = indicators, tuple(others)
-        self.totals = baselines.totals(history, instances)
+        self.totals = baselines.totals(history, instances) * days.factors(history, instances)
         self._blocks: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._log_share: dict[int, np.ndarray] = {}
 

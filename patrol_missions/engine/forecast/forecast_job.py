@@ -15,7 +15,7 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import bundle, indicators, panel, planning, reasons, settings
+from patrol_missions.engine.forecast import bundle, day_factor, indicators, panel, planning, reasons, settings
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.planning import Plan
@@ -39,6 +39,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     places = indicators.of(cells, parameters, tables)
     warnings = model.check(cells, places)
     places = places.only(model.indicators, model.indicator_fields)
+    days = day_factor.of(model.calendar, tables, model.plan.zone)
+    if model.facts.get("weather") and days.weather is None:
+        warnings.append("The model was tested with weather, and none is given: the forecast takes no notice of it.")
     context.progress(0.1, "Sorting incidents into cells and shifts")
     history, begin, said = _history(model, cells, tables["incidents"], parameters)
     warnings += said
@@ -53,7 +56,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     context.progress(0.2, f"Forecasting {len(instances)} shifts")
     peak = float(parameters.get("peak_hours") or _PEAK_HOURS)
     values = [weight.value for weight in resolved]
-    plan = planning.forecast(model, history, places, instances, values, peak, Workers(settings.threads(parameters)))
+    plan = planning.forecast(
+        model, history, places, days, instances, values, peak, Workers(settings.threads(parameters))
+    )
     context.progress(0.8, "Writing the reasons")
     codes, texts = reasons.explain(plan, labels)
     for text in warnings:

@@ -39,6 +39,7 @@ class History:
     ``on_weekends`` the same, only weekend shifts (see :func:`weekend`)
     ``by_weekday`` (categories, shifts, 7) the same for the whole city by weekday of the operational date
     ``instances_by_weekday`` (shifts, 7) faded number of shift instances that have ended
+    ``by_instance`` (categories, panel instances) aoristic counts of the whole city, not faded
     ``last_time`` (categories, cells) time of the last incident, seconds UTC (far past: none)
     """
 
@@ -52,6 +53,7 @@ class History:
         self.on_weekends = np.zeros((categories, shifts, cells))
         self.by_weekday = np.zeros((categories, shifts, 7))
         self.instances_by_weekday = np.zeros((shifts, 7))
+        self.by_instance = np.zeros((categories, len(panel.instances)))
         self.faded_total = np.zeros(categories)
         self.faded_days = 0.0
         self.last_time = np.full((categories, cells), -int(NEVER_DAYS * DAY_S), dtype=np.int64) + panel.begin
@@ -104,6 +106,7 @@ class History:
         self._entry = last
         instance, category = entries.instance[first:last], entries.category[first:last]
         shift = self.panel.instances.shift[instance]
+        np.add.at(self.by_instance, (category, instance), entries.weight[first:last])
         age = (as_of - entries.time[first:last]) / DAY_S
         weight = entries.weight[first:last] * 0.5 ** (age / PROFILE_HALF_LIFE_DAYS)
         _, shifts, cells = self.by_shift.shape
@@ -143,10 +146,10 @@ class History:
         key = self._event_key[first : self._event][recent]
         return np.bincount(key, minlength=self.total.size).reshape(self.total.shape).astype(np.float64)
 
-    def weekly(self) -> np.ndarray:
+    def weekly(self, most: int = SEASON_WEEKS) -> np.ndarray:
         """City totals of whole weeks back from now, newest first, shape (categories, weeks); only whole weeks known."""
         events = self.panel.events
-        weeks = min((self.as_of - self.panel.begin) // WEEK_S, SEASON_WEEKS)
+        weeks = min((self.as_of - self.panel.begin) // WEEK_S, most)
         first = int(np.searchsorted(events.known, self.as_of - weeks * WEEK_S, side="left"))
         age = (self.as_of - events.time[first : self._event]) // WEEK_S
         inside = age < weeks

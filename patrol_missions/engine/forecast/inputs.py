@@ -1,4 +1,4 @@
-"""What training and backtest read alike: the panel of incidents and what is known of places."""
+"""What training and backtest read alike: the panel of incidents, what is known of places, and of days."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import indicators, panel, settings
+from patrol_missions.engine.forecast import day_factor, indicators, panel, settings
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 
@@ -30,6 +31,7 @@ class Inputs:
 
     panel: Panel
     indicators: Indicators
+    days: DayFactor
     missing: list[str]
     outside: list[str]
 
@@ -47,10 +49,11 @@ def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Jo
         context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
     context.progress(0.01, "Sorting incidents into cells and shifts")
     places = indicators.of(cells, parameters, tables)
+    days = day_factor.of(day_factor.calendar_of(parameters), tables, plan.zone)
     history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
     history = _with_incidents(history, incidents, plan, parameters, context)
     _check_enough(history)
-    return Inputs(history, places, missing, [name for name in names if name not in history.categories])
+    return Inputs(history, places, days, missing, [name for name in names if name not in history.categories])
 
 
 def _with_incidents(

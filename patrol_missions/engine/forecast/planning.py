@@ -11,6 +11,7 @@ from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.forecast import baselines, hours
 from patrol_missions.engine.forecast.backtest import log_expected
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.indicators import Indicators
@@ -46,6 +47,7 @@ def forecast(
     bundle: Bundle,
     panel: Panel,
     indicators: Indicators,
+    days: DayFactor,
     instances: Instances,
     weights: Sequence[float],
     peak_hours: float,
@@ -55,7 +57,7 @@ def forecast(
 
     :param weights: harm of one incident per category, in the order of the bundle
     """
-    features = features_of(bundle, panel, indicators, instances)
+    features = features_of(bundle, panel, indicators, days, instances)
     expected = np.stack(
         workers.each(lambda index: _expected(bundle.categories[index], features, index), len(bundle.categories))
     )
@@ -76,13 +78,15 @@ def forecast(
     return Plan(features, instances, expected, harm, top, rank, peak_start, peak_end)
 
 
-def features_of(bundle: Bundle, panel: Panel, indicators: Indicators, instances: Instances) -> Features:
+def features_of(
+    bundle: Bundle, panel: Panel, indicators: Indicators, days: DayFactor, instances: Instances
+) -> Features:
     """What the models see of instances, from what the panel knows at its end."""
     history = History(panel).advance(panel.end)
     labels = [model.label for model in bundle.categories]
     others = [labels.index(name) for name in bundle.others]
     surfaces = Surfaces(panel.cells, [model.start for model in bundle.categories])
-    return Features(history, instances, surfaces, indicators, others)
+    return Features(history, instances, surfaces, indicators, others, days)
 
 
 def _expected(model: CategoryModel, features: Features, category: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.forecast import bundle, indicators, inputs, settings, training
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
+from patrol_missions.engine.forecast.calendar import Calendar
 from patrol_missions.engine.forecast.scores import score_table
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.reports import model_card
@@ -25,14 +26,14 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     :raises InputError: when there is too little to learn from, or the input does not fit together
     """
     read = inputs.read(parameters, tables, context)
-    history, places, missing = read.panel, read.indicators, read.missing
+    history, places, days, missing = read.panel, read.indicators, read.days, read.missing
     listed = parameters.get("indicators") or []
     seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
     part = context.part(0.02, 0.97)
-    trained = training.train(history, places, seed, threads, part.progress)
+    trained = training.train(history, places, days, seed, threads, part.progress)
     context.progress(0.97, "Writing the model and its card")
     facts = _facts(trained, parameters, tables, listed)
-    made = _bundle(trained, places, facts)
+    made = _bundle(trained, places, days.calendar, facts)
     bundle.save(made, context.folder / "model.zip")
     left_out = dict.fromkeys(missing, "no incident in the layer")
     left_out |= dict.fromkeys(read.outside, "no incident inside the grid")
@@ -54,6 +55,7 @@ def _facts(
     history, when = trained.panel, trained.timeline
     shifts = ", ".join(f"{each.name} {each.start}–{each.end}" for each in history.plan.shifts)
     used = ["incidents", "cells", *(str(each["table"]) for each in listed)]
+    used += [name for name in ("weather", "school_terms") if name in tables]
     return {
         "version": __version__,
         "lightgbm": lightgbm.__version__,
@@ -68,11 +70,12 @@ def _facts(
         "cells": len(history.cells),
         "backtest_begin": settings.words(when.begin_backtest) if len(when.backtest) else None,
         "backtest_weeks": len(when.backtest),
+        "weather": "weather" in tables,
         "input_sha256": {name: settings.fingerprint(tables[name]) for name in used},
     }
 
 
-def _bundle(trained: Trained, places: indicators.Indicators, facts: Mapping[str, Any]) -> Bundle:
+def _bundle(trained: Trained, places: indicators.Indicators, calendar: Calendar, facts: Mapping[str, Any]) -> Bundle:
     history = trained.panel
     models = tuple(
         CategoryModel(
@@ -88,6 +91,7 @@ def _bundle(trained: Trained, places: indicators.Indicators, facts: Mapping[str,
         places.fields,
         trained.feature_names,
         tuple(history.categories[index] for index in trained.others),
+        calendar,
         history.cells.column,
         history.cells.row,
         facts,

@@ -18,6 +18,7 @@ from patrol_missions.engine.forecast import hours, model, sampling, timeline, tu
 from patrol_missions.engine.forecast.backtest import Backtest, CategoryBacktest, Watcher, raw_log_expected
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.choice import Choice
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.indicators import Indicators
@@ -60,9 +61,11 @@ class Trained:
     hourly: np.ndarray
 
 
-def train(panel: Panel, indicators: Indicators, seed: int, threads: int, progress: Progress) -> Trained:
-    """Choose, train, judge and train again; the same panel, indicators and seed give the same result on any machine."""
-    return _Training(panel, indicators, seed, threads, progress).run()
+def train(
+    panel: Panel, indicators: Indicators, days: DayFactor, seed: int, threads: int, progress: Progress
+) -> Trained:
+    """Choose, train, judge and train again; the same input and seed give the same result on any machine."""
+    return _Training(panel, indicators, days, seed, threads, progress).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,7 @@ class Findings:
 def judge(
     panel: Panel,
     indicators: Indicators,
+    days: DayFactor,
     seed: int,
     threads: int,
     progress: Progress,
@@ -89,7 +93,7 @@ def judge(
     watcher: Watcher | None = None,
 ) -> Findings:
     """Choose settings, train and judge by a design, week by week, each with what was known as it began."""
-    return _Training(panel, indicators, seed, threads, progress, design).judge(watcher)
+    return _Training(panel, indicators, days, seed, threads, progress, design).judge(watcher)
 
 
 class _Training:
@@ -97,12 +101,14 @@ class _Training:
         self,
         panel: Panel,
         indicators: Indicators,
+        days: DayFactor,
         seed: int,
         threads: int,
         progress: Progress,
         design: Design = timeline.TRAINING,
     ) -> None:
         self.panel, self.indicators, self.seed, self.progress = panel, indicators, seed, progress
+        self.days = days.fresh()
         self.workers = Workers(threads)
         self.timeline = timeline.of(panel, design)
         self.count = len(panel.categories)
@@ -153,7 +159,8 @@ class _Training:
         )
 
     def _features(self, history: History, rows: slice) -> Features:
-        return Features(history, self.panel.instances.take(rows), self.surfaces, self.indicators, self.others)
+        instances = self.panel.instances.take(rows)
+        return Features(history, instances, self.surfaces, self.indicators, self.others, self.days)
 
     def _labels(self, known_by: int) -> list[Labels]:
         if known_by not in self._known:
