@@ -104,6 +104,7 @@ def made() -> Chain:
         "trainmodel",
         chain.history(
             TIME_ZONE=ZONE,
+            HOLIDAYS="US-PA",
             SHIFTS=[["Day", "07:00", "19:00", "Mon-Sun"], ["Night “late”", "19:00", "07:00", ""]],
             MODEL=chain.path("model.zip"),
             CARD=chain.path("card.html"),

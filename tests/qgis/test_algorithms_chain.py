@@ -316,3 +316,20 @@ def test_cancel_while_the_engine_works(chain: Chain, processing: Any, feedback: 
     parameters = chain.history(TIME_ZONE="America/New_York", MODEL=str(tmp_path / "model.zip"))
     assert processing.run("patrolmissions:trainmodel", parameters, feedback=feedback) == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weather_to_come_moves_the_forecast(chain: Chain, tmp_path: Path) -> None:
+    """Rainy days of the past had as many incidents as dry ones in this city, so a storm moves the totals, but little."""
+    import processing
+
+    first = np.datetime64(chain.answers["forecastrisk"]["FIRST_START"][:10])
+    past = [f"{first - day},{(day * 7919) % 3},\n" for day in range(2, 500)]
+    storm = [f"{first + day},60,{first - 3}T00:00:00\n" for day in range(3)]
+    weather = tmp_path / "weather.csv"
+    weather.write_text("Date,precipitation,issued\n" + "".join(past + storm), encoding="utf-8")
+    harm = []
+    for table in (None, str(weather)):
+        parameters = chain.history(MODEL=chain.path("model.zip"), SHIFT_COUNT=4, WEATHER=table, OUTPUT="memory:")
+        harm.append(column(processing.run("patrolmissions:forecastrisk", parameters)["OUTPUT"], "harm").sum())
+    assert harm[0] != harm[1]
+    assert abs(np.log(harm[1] / harm[0])) < 0.4
