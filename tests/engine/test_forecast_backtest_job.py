@@ -14,9 +14,9 @@ from forecast_makers import SIZE_M, Said, hot_city, panel_of, train_parameters
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast import backtest_job, indicators, metrics, timeline, training
 from patrol_missions.engine.forecast.backtest import MODEL
+from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.ledger import RULE, Ledger, Planned, best_so_far
 from patrol_missions.engine.forecast.panel import WEEK_S
 from patrol_missions.engine.forecast.timeline import Design

@@ -65,7 +65,8 @@ def test_metadata_names_what_we_support(stage):
     assert values["qgisMinimumVersion"] == "3.22"
     assert values["qgisMaximumVersion"] == "4.99"
     assert values["hasProcessingProvider"] == "yes"  # without it qgis_process does not start the plugin
-    for package in ("numpy", "scipy", "pandas", "lightgbm", "matplotlib", "holidays", "astral"):  # dependencies must be named in About
+    # Dependencies must be named in About.
+    for package in ("numpy", "scipy", "pandas", "lightgbm", "matplotlib", "holidays", "astral"):
         assert package in values["about"].lower()
 
 

@@ -319,7 +319,7 @@ def test_cancel_while_the_engine_works(chain: Chain, processing: Any, feedback: 
 
 
 def test_weather_to_come_moves_the_forecast(chain: Chain, tmp_path: Path) -> None:
-    """Rainy days of the past had as many incidents as dry ones in this city, so a storm moves the totals, but little."""
+    """In this city rainy days had as many incidents as dry ones, so a storm moves the totals, but little."""
     import processing
 
     first = np.datetime64(chain.answers["forecastrisk"]["FIRST_START"][:10])
