@@ -7,6 +7,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from patrol_missions.processing_algorithms.add_indicators import AddIndicatorsAlgorithm
 from patrol_missions.processing_algorithms.allocate_missions import AllocateMissionsAlgorithm
+from patrol_missions.processing_algorithms.backtest_model import BacktestModelAlgorithm
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
@@ -24,6 +25,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     AddIndicatorsAlgorithm,
     CheckIncidentsAlgorithm,
     TrainModelAlgorithm,
+    BacktestModelAlgorithm,
     ForecastRiskAlgorithm,
     ExplainForecastAlgorithm,
     AllocateMissionsAlgorithm,

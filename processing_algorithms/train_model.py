@@ -77,8 +77,8 @@ class TrainModelAlgorithm(PatrolAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
         """Declare inputs and outputs."""
-        self._add_inputs()
-        self._add_advanced()
+        self.add_inputs()
+        self.add_advanced()
         self.add(
             QgsProcessingParameterFileDestination(
                 self.MODEL, self.tr("Model bundle"), self.tr("Model bundles (*.zip)")
@@ -99,7 +99,8 @@ class TrainModelAlgorithm(PatrolAlgorithm):
         )
         self.add_outputs(QgsProcessingOutputString(self.CATEGORIES, self.tr("Categories in the model")))
 
-    def _add_inputs(self) -> None:
+    def add_inputs(self) -> None:
+        """Declare what is read."""
         self.add(
             QgsProcessingParameterFeatureSource(
                 self.GRID, self.tr("Grid"), [QgsProcessing.SourceType.TypeVectorPolygon]
@@ -154,7 +155,8 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.tr("Table with the first and last day of every school term in its fields start and end."),
         )
 
-    def _add_advanced(self) -> None:
+    def add_advanced(self) -> None:
+        """Declare what few change."""
         integer = QgsProcessingParameterNumber.Type.Integer
         self.add(
             QgsProcessingParameterDateTime(
@@ -192,30 +194,30 @@ class TrainModelAlgorithm(PatrolAlgorithm):
         self._sources = history.Sources.of(self, parameters, context)
         self._quality = verdicts.of(self.parameterAsVectorLayer(parameters, self.INCIDENTS, context))
 
+    def given(self, parameters: dict[str, Any], context: QgsProcessingContext, read: history.History) -> dict[str, Any]:
+        """The inputs as the engine takes them, for training and for testing."""
+        return {
+            "cell_size_m": read.cell_size_m,
+            "time_zone": self.parameterAsString(parameters, self.TIME_ZONE, context).strip(),
+            "shifts": shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS)),
+            "categories": None,
+            "as_of": shared.iso_utc(self.parameterAsDateTime(parameters, self.AS_OF, context)),
+            "seed": self.parameterAsInt(parameters, self.SEED, context),
+            "threads": self.parameterAsInt(parameters, self.THREADS, context),
+            "jurisdiction": self._sources.grid.name,
+            "quality": self._quality,
+            "indicators": read.indicators,
+            "indicator_fields": read.indicator_fields,
+            "calendar": {"holidays": self.parameterAsString(parameters, self.HOLIDAYS, context), **read.place},
+        }
+
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Read, train, deliver."""
         feedback.setProgressText(self.tr("Reading the incidents"))
         read = history.read(self._sources, feedback, 0.1)
-        job = Job(
-            "train_model",
-            {
-                "cell_size_m": read.cell_size_m,
-                "time_zone": self.parameterAsString(parameters, self.TIME_ZONE, context).strip(),
-                "shifts": shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS)),
-                "categories": None,
-                "as_of": shared.iso_utc(self.parameterAsDateTime(parameters, self.AS_OF, context)),
-                "seed": self.parameterAsInt(parameters, self.SEED, context),
-                "threads": self.parameterAsInt(parameters, self.THREADS, context),
-                "jurisdiction": self._sources.grid.name,
-                "quality": self._quality,
-                "indicators": read.indicators,
-                "indicator_fields": read.indicator_fields,
-                "calendar": {"holidays": self.parameterAsString(parameters, self.HOLIDAYS, context), **read.place},
-            },
-            read.tables,
-        )
+        job = Job("train_model", self.given(parameters, context, read), read.tables)
         model = self.parameterAsFileOutput(parameters, self.MODEL, context)
         card = self.parameterAsFileOutput(parameters, self.CARD, context)
         result = self.run_job(job, feedback, {"model": model, "card": card}, (0.1, 0.99))

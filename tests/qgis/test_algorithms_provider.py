@@ -18,6 +18,7 @@ from patrol_missions.processing_algorithms.provider import ALGORITHMS
 IDS = {
     "addindicators",
     "allocatemissions",
+    "backtestmodel",
     "buildgrid",
     "checkincidents",
     "createsamplecity",

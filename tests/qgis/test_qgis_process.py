@@ -12,8 +12,8 @@ from sample_chain import ZONE, Chain, made
 from support import enable, qgis_process, run_algorithm
 
 IDS = (
-    "addindicators", "allocatemissions", "buildgrid", "checkincidents", "createsamplecity", "forecastrisk",
-    "nightlyplan", "setupengine", "trainmodel",
+    "addindicators", "allocatemissions", "backtestmodel", "buildgrid", "checkincidents", "createsamplecity",
+    "forecastrisk", "nightlyplan", "setupengine", "trainmodel",
 )  # fmt: skip
 
 

@@ -139,19 +139,18 @@ def _plans(scores: Scores, facts: Mapping[str, Any]) -> list[html.Html]:
             _with_interval(scores.get(ALL, code, metric, area), 100.0, "%")
             for metric, area in (
                 ("incidents_caught_by_missions", 0.0),
-                ("harm_caught_by_missions", 0.0),
                 (f"{_CAUGHT}_by_missions", 0.0),
                 (_CAUGHT, _MAIN_AREA),
             )
         ]
-        rows.append((_NAMES[code], *cells, lead, _plain(scores.get(ALL, code, "turnover"), 100.0, " %")))
-    headers = ("Plans by", "Incidents", "Harm", "Preventable harm", "… in 2 % of area", "Rule’s lead", "Turnover")
+        rows.append((_stacked(code), *cells, lead, _plain(scores.get(ALL, code, "turnover"), 100.0, " %")))
+    headers = ("Plans by", "Incidents", "Preventable harm", "… in 2 % of area", "Rule’s lead", "Turnover")
     missions = int(facts["missions_per_district"])
     note = (
-        "Share of all incidents, of their harm (severity) and of their preventable harm that happened in the missions "
-        f"of the shift: the {missions} cells of each district with the most expected preventable harm, and the same in "
-        "the 2 % of all cells with the most. The rule takes for each category what it would have shipped by the weeks "
-        "before; LightGBM takes trees wherever there are any. Turnover: share of missions that were none in the shift "
+        "Share of all incidents and of their preventable harm (severity × preventability) that happened in the "
+        f"missions of the shift: the {missions} cells of each district with the most expected preventable harm, and the "
+        "same in the 2 % of all cells with the most. The rule takes for each category what it would have shipped by "
+        "the weeks before; LightGBM takes trees wherever there are any. Turnover: share of missions that were none in the shift "
         "before."
     )
     shown = [code for code in codes if scores.get(ALL, code, _CAUGHT, _MAIN_AREA)]
@@ -162,7 +161,7 @@ def _plans(scores: Scores, facts: Mapping[str, Any]) -> list[html.Html]:
     caption = "Share of preventable harm in the 0.5, 1, 2 and 5 % of cells flagged in each shift, with 95 % intervals."
     return [
         html.heading("What plans would have caught"),
-        html.table(headers, rows, numeric=range(1, 7)),
+        html.table(headers, rows, numeric=range(1, 6)),
         html.paragraph(note),
         html.figure(drawing, caption),
     ]
@@ -183,7 +182,7 @@ def _areas(scores: Scores) -> list[html.Html]:
         for place, code in enumerate(dict.fromkeys([MODEL if MODEL in judged.methods else best, best])):
             row: list[object] = [choice.category if place == 0 else "", "LightGBM" if code == MODEL else code]
             row += [_plain(scores.get(choice.category, code, "hit_rate", area), 100.0) for area in metrics.AREAS]
-            row += [_plain(scores.get(choice.category, code, "pai", area)) for area in metrics.AREAS]
+            row.append(_plain(scores.get(choice.category, code, "pai", _MAIN_AREA)))
             row.append(_plain(scores.get(choice.category, code, "pei", _MAIN_AREA), 100.0))
             row.append(_plain(scores.get(choice.category, code, "ser", _MAIN_AREA)))
             rows.append(tuple(row))
@@ -192,7 +191,7 @@ def _areas(scores: Scores) -> list[html.Html]:
         "Category",
         "Forecast",
         *(f"Hits {a}" for a in areas),
-        *(f"PAI {a}" for a in areas),
+        "PAI 2 %",
         "PEI 2 %",
         "SER 2 %",
     )
@@ -204,7 +203,7 @@ def _areas(scores: Scores) -> list[html.Html]:
     )
     return [
         html.heading("Incidents in small areas"),
-        html.table(headers, rows, numeric=range(2, 12)),
+        html.table(headers, rows, numeric=range(2, 9)),
         html.paragraph(note),
     ]
 
@@ -305,6 +304,12 @@ _NAMES = {
     "B6": "B6 cell effects",
     "B7": "B7 self-exciting",
 }
+
+
+def _stacked(code: str) -> html.Html:
+    """A forecast's name for a narrow column."""
+    name = _NAMES[code]
+    return html.stacked(code, name[3:]) if name.startswith(f"{code} ") else html.stacked(name)
 
 
 def _plain(score: Score | None, times: float = 1.0, unit: str = "") -> str:
