@@ -148,9 +148,9 @@ def _plans(scores: Scores, facts: Mapping[str, Any]) -> list[html.Html]:
     missions = int(facts["missions_per_district"])
     note = (
         "Share of all incidents and of their preventable harm (severity × preventability) that happened in the "
-        f"missions of the shift: the {missions} cells of each district with the most expected preventable harm, and the "
-        "same in the 2 % of all cells with the most. The rule takes for each category what it would have shipped by "
-        "the weeks before; LightGBM takes trees wherever there are any. Turnover: share of missions that were none in the shift "
+        f"missions of the shift: the {missions} cells of each district with the most expected preventable harm; and in "
+        "the 2 % of all cells with the most. The rule takes for each category what it would have shipped by the weeks "
+        "before; LightGBM takes trees wherever there are any. Turnover: share of missions that were none in the shift "
         "before."
     )
     shown = [code for code in codes if scores.get(ALL, code, _CAUGHT, _MAIN_AREA)]
