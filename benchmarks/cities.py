@@ -15,7 +15,7 @@ import pandas as pd
 
 from patrol_missions.core import grid
 from patrol_missions.core.tables import Table, encode_text
-from patrol_missions.engine.data.zones import zone
+from patrol_missions.engine.data.zones import Zone, zone
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -54,6 +54,11 @@ class City:
         """Where the city's incidents lie."""
         return DATA / self.file
 
+    @property
+    def clock(self) -> Zone:
+        """The city's time zone."""
+        return zone(self.time_zone)
+
     def tables(self, first: str, last: str) -> tuple[Table, Table]:
         """Incidents from one local day up to (not including) another, and all cells of the city."""
         raw = pd.read_csv(self.path).drop_duplicates("event_id")
@@ -68,19 +73,25 @@ class City:
         local = pd.to_datetime(raw["datetime_start"])
         keep = ((local >= first) & (local < last)).to_numpy()
         codes, labels = encode_text(raw["category"].map(self.categories)[keep])
-        start = zone(self.time_zone).to_utc(local[keep].to_numpy().astype("datetime64[s]"))
+        start = self.clock.to_utc(local[keep].to_numpy().astype("datetime64[s]"))
         columns = {"x": x[keep], "y": y[keep], "category": codes, "start": start}
         if not (local.dt.normalize() != local).any():
             columns["time_known"] = np.zeros(len(start), dtype=bool)
         corners = {"col": cells[:, 0].copy(), "row": cells[:, 1].copy(), "share_inside": np.ones(len(cells))}
         return Table(columns, {"category": labels}), Table(corners)
 
+    def degrees(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Longitude and latitude of a city whose metres were made from degrees."""
+        return x / self._metres_a_degree_east - 180.0, y / _METRES_A_DEGREE
+
     def _metres(self, raw: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         if self.feet:
             return raw["x"].to_numpy() * _METRES_A_FOOT, raw["y"].to_numpy() * _METRES_A_FOOT
-        middle = np.radians((self.corner[1] + self.corner[3]) / 2)
-        scale = _METRES_A_DEGREE * np.cos(middle)
-        return (raw["lon"].to_numpy() + 180.0) * scale, raw["lat"].to_numpy() * _METRES_A_DEGREE
+        return (raw["lon"].to_numpy() + 180.0) * self._metres_a_degree_east, raw["lat"].to_numpy() * _METRES_A_DEGREE
+
+    @property
+    def _metres_a_degree_east(self) -> float:
+        return float(_METRES_A_DEGREE * np.cos(np.radians((self.corner[1] + self.corner[3]) / 2)))
 
 
 PHILADELPHIA = City(

@@ -21,32 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = Path(os.environ.get("PATROL_STAGE", ROOT / "build" / "stage"))
-DATA = ROOT.parent / "shared" / "data" / "philadelphia_2016_2020.csv.gz"
+SIX = ("Theft", "Theft from vehicle", "Vehicle theft", "Residential burglary", "Robbery", "Aggravated assault")
 PEER_HOME = ROOT / "build" / "venv-predspot"
 PEER_PACKAGES = ("predspot==1.0.0", "lightgbm")
-SIZE_M = 250.0
-CATEGORIES = {
-    "Thefts": "Theft",
-    "Theft from Vehicle": "Theft from vehicle",
-    "Motor Vehicle Theft": "Vehicle theft",
-    "Burglary Residential": "Residential burglary",
-    "Robbery No Firearm": "Robbery",
-    "Robbery Firearm": "Robbery",
-    "Aggravated Assault No Firearm": "Aggravated assault",
-    "Aggravated Assault Firearm": "Aggravated assault",
-}
-SHIFTS = [
-    {"name": "Day", "start": "07:00", "end": "15:00"},
-    {"name": "Evening", "start": "15:00", "end": "23:00"},
-    {"name": "Night", "start": "23:00", "end": "07:00"},
-]
 
 _PEER = """
 import sys
@@ -74,42 +57,25 @@ print("cells", len(grid), "forecast", len(pipeline.predict()))
 def read(folder: Path) -> None:
     """Write the incidents as a job's tables (``train``) and as the peer's table (``crimes.csv``)."""
     import pandas as pd
+    from cities import PHILADELPHIA
 
-    from patrol_missions.core import grid
     from patrol_missions.core.jobs import Job, write_job
-    from patrol_missions.core.tables import Table, encode_text
-    from patrol_missions.engine.data.zones import zone
 
-    raw = pd.read_csv(DATA, usecols=["event_id", "category", "datetime_start", "lon", "lat"]).drop_duplicates(
-        "event_id"
+    names = {recorded: category for recorded, category in PHILADELPHIA.categories.items() if category in SIX}
+    city = replace(PHILADELPHIA, categories=names)
+    incidents, cells = city.tables("2016-01-01", "2020-01-01")
+    local = city.clock.to_local(incidents["start"])
+    longitude, latitude = city.degrees(incidents["x"], incidents["y"])
+    pd.DataFrame({"tag": "crime", "t": local, "lon": longitude, "lat": latitude}).to_csv(
+        folder / "crimes.csv", index=False
     )
-    raw = raw[raw["category"].isin(CATEGORIES) & raw["lat"].between(39.86, 40.14) & raw["lon"].between(-75.29, -74.95)]
-    raw = raw[raw["datetime_start"].between("2016-01-01", "2020-01-01")]
-    local = pd.to_datetime(raw["datetime_start"])
-    peer = pd.DataFrame({"tag": "crime", "t": local, "lon": raw["lon"], "lat": raw["lat"]})
-    peer.to_csv(folder / "crimes.csv", index=False)
-    degree = 6_371_000 * np.pi / 180
-    x = (raw["lon"].to_numpy() + 80) * degree * np.cos(np.radians(40.0))
-    y = raw["lat"].to_numpy() * degree
-    codes, labels = encode_text(raw["category"].map(CATEGORIES))
-    start = zone("America/New_York").to_utc(local.to_numpy().astype("datetime64[s]"))
-    cells = np.unique(np.column_stack(grid.columns_rows(x, y, SIZE_M)), axis=0)
-    corners = {
-        "west": cells[:, 0] * SIZE_M,
-        "east": (cells[:, 0] + 1) * SIZE_M,
-        "south": cells[:, 1] * SIZE_M,
-        "north": (cells[:, 1] + 1) * SIZE_M,
-    }
-    scale = {"west": degree * np.cos(np.radians(40.0)), "south": degree}
-    scale |= {"east": scale["west"], "north": degree}
-    shift = {"west": -80.0, "east": -80.0, "south": 0.0, "north": 0.0}
-    pd.DataFrame({k: v / scale[k] + shift[k] for k, v in corners.items()}).to_csv(folder / "cells.csv", index=False)
-    incidents = Table({"x": x, "y": y, "category": codes, "start": start}, {"category": labels})
-    inside = np.ones(len(cells))
-    places = Table({"col": cells[:, 0].copy(), "row": cells[:, 1].copy(), "share_inside": inside})
-    parameters: dict[str, Any] = {"cell_size_m": SIZE_M, "time_zone": "America/New_York", "shifts": SHIFTS, "seed": 1}
-    write_job(folder, Job("train_model", parameters, {"incidents": incidents, "cells": places}))
-    print(f"{len(incidents):,} incidents, {len(labels)} categories, {len(cells):,} cells of {SIZE_M:g} m, 4 years")
+    west, south = city.degrees(cells["col"] * city.size_m, cells["row"] * city.size_m)
+    east, north = city.degrees((cells["col"] + 1) * city.size_m, (cells["row"] + 1) * city.size_m)
+    pd.DataFrame({"west": west, "south": south, "east": east, "north": north}).to_csv(folder / "cells.csv", index=False)
+    shifts = [dict(each) for each in city.shifts]
+    parameters: dict[str, Any] = {"cell_size_m": city.size_m, "time_zone": city.time_zone, "shifts": shifts, "seed": 1}
+    write_job(folder, Job("train_model", parameters, {"incidents": incidents, "cells": cells}))
+    print(f"{len(incidents):,} incidents, {len(SIX)} categories, {len(cells):,} cells of {city.size_m:g} m, 4 years")
 
 
 def ours(name: str, folder: Path, threads: int) -> None:
@@ -165,10 +131,11 @@ def peer_python() -> Path:
 
 def compare(threads: int, with_peer: bool) -> None:
     """Time and memory of both jobs and, if asked for, of the peer."""
+    from cities import PHILADELPHIA
     from measure import Run, measure
 
-    if not DATA.is_file():
-        print(f"REAL DATA ABSENT: {DATA} does not exist, so nothing was measured.")
+    if not PHILADELPHIA.path.is_file():
+        print(f"REAL DATA ABSENT: {PHILADELPHIA.path} does not exist, so nothing was measured.")
         return
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
