@@ -69,8 +69,8 @@ def test_the_chain(stage: Path, profile: Path, chain: Chain, tmp_path: Path) -> 
     assert checked["ROWS_KEPT"] == chain.answers["checkincidents"]["ROWS_KEPT"]
     places = {"GRID": chain.path("grid"), "INCIDENTS": tmp_path / "clean.gpkg", "INDICATORS": chain.path("places")}
     trained = run(
-        "trainmodel", **places, TIME_ZONE=ZONE, SHIFTS="Day,07:00,19:00,Mon-Sun,Night “late”,19:00,07:00,",
-        MODEL=tmp_path / "model.zip",
+        "trainmodel", **places, TIME_ZONE=ZONE, HOLIDAYS="US-PA", MODEL=tmp_path / "model.zip",
+        SHIFTS="Day,07:00,19:00,Mon-Sun,Night “late”,19:00,07:00,",
     )  # fmt: skip
     assert trained["CATEGORIES"] == chain.answers["trainmodel"]["CATEGORIES"]
     assert Path(trained["MODEL"]).read_bytes() == Path(chain.path("model.zip")).read_bytes()

@@ -37,7 +37,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     bundle.save(made, context.folder / "model.zip")
     left_out = dict.fromkeys(missing, "no incident in the layer")
     left_out |= dict.fromkeys(read.outside, "no incident inside the grid")
-    page = model_card.render(trained, facts, places, left_out)
+    page = model_card.render(trained, facts, places, left_out, parameters.get("quality"))
     (context.folder / "model_card.html").write_text(page, encoding="utf-8")
     for each in trained.choices:
         context.log(f"{each.category}: {each.why}")
@@ -63,7 +63,6 @@ def _facts(
         "seed": int(parameters.get("seed") or 0),
         "shifts": f"{shifts} ({history.plan.time_zone})",
         "jurisdiction": str(parameters.get("jurisdiction") or ""),
-        "quality": parameters.get("quality"),
         "history_begin": settings.words(history.begin),
         "history_end": settings.words(history.end),
         "incidents": len(history.events),

@@ -54,12 +54,20 @@ _RULE = (
 )
 
 
-def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, left_out: Mapping[str, str]) -> str:
+def render(
+    trained: Trained,
+    facts: Mapping[str, Any],
+    indicators: Indicators,
+    left_out: Mapping[str, str],
+    quality: Mapping[str, str] | None,
+) -> str:
     """The whole page.
 
     :param facts: what the bundle says of itself (versions, period, hashes)
     :param indicators: place layers and fields of the grid
     :param left_out: categories that are not in the model, and why
+    :param quality: what Check incidents said of the incidents, if it is known; the same data make the same model with
+        or without it, so the bundle does not hold it
     """
     where = str(facts["jurisdiction"])
     with figures.style():
@@ -73,7 +81,7 @@ def render(trained: Trained, facts: Mapping[str, Any], indicators: Indicators, l
             html.heading("Limits"),
             html.bullets(_LIMITS),
             *_made_of(trained, indicators),
-            *datasheet.blocks(trained, left_out, facts.get("quality")),
+            *datasheet.blocks(trained, left_out, quality),
             *_record(facts),
         ]
     period = f"{str(facts['history_begin'])[:10]} to {str(facts['history_end'])[:10]}"
