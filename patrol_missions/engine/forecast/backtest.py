@@ -260,7 +260,7 @@ def gains(category: CategoryBacktest, rng: np.random.Generator) -> list[Gain]:
         better = judged.deviance - model
         # What the baseline explains; for B0 (nothing) and hopeless ones the model's own share is the yardstick.
         scale = float((nothing - judged.deviance).sum())
-        if scale < 0.05 * float((nothing - model).sum()):
+        if scale <= max(0.05 * float((nothing - model).sum()), 0.0):
             scale = float(np.abs(nothing - model).sum()) or 1.0
         sums = better[draws].sum(axis=1) / scale
         low, high = np.quantile(sums, [0.025, 0.975])
