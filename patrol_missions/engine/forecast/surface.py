@@ -200,19 +200,20 @@ class _Solver:
             sparse.csc_matrix(self.precision / roughness.smooth**2),
             1.0 / roughness.own**2,
         )
-        before = np.inf
+        here, before = problem.look(at), np.inf
         for _ in range(_MOST_STEPS):
-            mean, value, gradient = problem.look(at)
-            step = factor.step(gradient) if factor else None
+            step = factor.step(here.gradient) if factor else None
+            there = problem.look(at.moved(step, 1.0)) if step else None
             # The matrix is taken apart anew only where the old one has ceased to point the way.
-            if step is None or _size(step) > _SLOW * before or problem.value(at.moved(step, 1.0)) <= value:
-                factor = _Factor(problem, mean)
-                step = factor.step(gradient)
+            if step is None or there is None or _size(step) > _SLOW * before or there.value <= here.value:
+                factor = _Factor(problem, here.mean)
+                step = factor.step(here.gradient)
+                there = problem.look(at.moved(step, 1.0))
             part = 1.0
-            while problem.value(at.moved(step, part)) < value and part > _SHORTEST_PART:
+            while there.value < here.value and part > _SHORTEST_PART:
                 part /= 2.0
-            at = at.moved(step, part)
-            before = _size(step)
+                there = problem.look(at.moved(step, part))
+            at, here, before = at.moved(step, part), there, _size(step)
             if before < _CLOSE_ENOUGH:
                 break
         return _Found(at, factor)
@@ -221,6 +222,15 @@ class _Solver:
         """Effects as log shares that sum to 1."""
         rate = self.inside * np.exp(effects.log_rate(design))
         return np.asarray(np.log(np.maximum(rate / rate.sum(), _LEAST_SHARE)))
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A problem seen from one point: incidents expected in each cell, the value and its gradient."""
+
+    mean: np.ndarray
+    value: float
+    gradient: _Effects
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,18 +250,14 @@ class _Problem:
     precision: sparse.csc_matrix
     own: float
 
-    def value(self, at: _Effects) -> float:
-        return self.look(at)[1]
-
-    def look(self, at: _Effects) -> tuple[np.ndarray, float, _Effects]:
-        """Expected incidents, value and gradient."""
+    def look(self, at: _Effects) -> _View:
         log = at.log_rate(self.design)
         mean = self.exposure * np.exp(np.minimum(log, _HIGHEST_LOG))
         pulls = _Effects(self.trust * at.beta, self.precision @ at.smooth, self.own * at.own)
         pulled = at.beta @ pulls.beta + at.smooth @ pulls.smooth + at.own @ pulls.own
         left = self.counts - mean
         gradient = _Effects(self.design.T @ left - pulls.beta, left - pulls.smooth, left - pulls.own)
-        return mean, float(self.counts @ log - mean.sum() - pulled / 2.0), gradient
+        return _View(mean, float(self.counts @ log - mean.sum() - pulled / 2.0), gradient)
 
 
 class _Factor:
