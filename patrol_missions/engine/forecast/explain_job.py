@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import Instances, ShiftPlan
-from patrol_missions.engine.forecast import bundle, day_factor, indicators, planning, settings
+from patrol_missions.engine.forecast import inputs, planning, settings
 from patrol_missions.engine.forecast import panel as panels
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.contribution_words import Words, title
@@ -46,18 +45,14 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
 
     :raises InputError: when bundle, grid, incidents and forecast do not fit together
     """
-    model = bundle.load(Path(str(parameters["model"])))
-    cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
-    places = indicators.of(cells, parameters, tables)
-    warnings = model.check(cells, places)
-    places = places.only(model.indicators, model.indicator_fields)
+    given = inputs.read_for_model(parameters, tables)
+    model, cells, places, days, warnings = given.model, given.cells, given.indicators, given.days, given.warnings
     forecast = tables["forecast"]
     asked = _asked(model.plan, cells, forecast)
     chosen = _categories(model, parameters.get("category"))
     context.progress(0.1, "Sorting incidents into cells and shifts")
     panel = _known(model, cells, tables["incidents"], asked.instances.start[0])
     context.progress(0.3, "Computing what was known")
-    days = day_factor.of(model.calendar, tables, model.plan.zone)
     features = planning.features_of(model, panel, places, days, asked.instances)
     done = 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import bundle, day_factor, indicators, panel, planning, reasons, settings
+from patrol_missions.engine.forecast import inputs, panel, planning, reasons, settings
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.planning import Plan
@@ -34,12 +33,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
 
     :raises InputError: when bundle, grid, incidents or weights do not fit together
     """
-    model = bundle.load(Path(str(parameters["model"])))
-    cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
-    places = indicators.of(cells, parameters, tables)
-    warnings = model.check(cells, places)
-    places = places.only(model.indicators, model.indicator_fields)
-    days = day_factor.of(model.calendar, tables, model.plan.zone)
+    given = inputs.read_for_model(parameters, tables)
+    model, cells, places, days, warnings = given.model, given.cells, given.indicators, given.days, given.warnings
     if model.facts.get("weather") and days.weather is None:
         warnings.append("The model was tested with weather, and none is given: the forecast takes no notice of it.")
     context.progress(0.1, "Sorting incidents into cells and shifts")

@@ -1,9 +1,10 @@
-"""What training and backtest read alike: the panel of incidents, what is known of places, and of days."""
+"""What jobs read alike: training and backtest from their parameters, forecast and explanation for a trained model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import day_factor, indicators, panel, settings
+from patrol_missions.engine.forecast import bundle, day_factor, indicators, panel, settings
+from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
@@ -54,6 +56,34 @@ def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Jo
     history = _with_incidents(history, incidents, plan, parameters, context)
     _check_enough(history)
     return Inputs(history, places, days, missing, [name for name in names if name not in history.categories])
+
+
+@dataclass(frozen=True, eq=False)
+class ForModel:
+    """A trained model and what it is asked with.
+
+    :param indicators: those that the model knows, in its order
+    :param warnings: what differs a little from training
+    """
+
+    model: Bundle
+    cells: Cells
+    indicators: Indicators
+    days: DayFactor
+    warnings: list[str]
+
+
+def read_for_model(parameters: Mapping[str, Any], tables: Mapping[str, Table]) -> ForModel:
+    """Read a bundle and what a job gives it.
+
+    :raises InputError: when bundle, grid and indicators do not fit together
+    """
+    model = bundle.load(Path(str(parameters["model"])))
+    cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
+    places = indicators.of(cells, parameters, tables)
+    warnings = model.check(cells, places)
+    places = places.only(model.indicators, model.indicator_fields)
+    return ForModel(model, cells, places, day_factor.of(model.calendar, tables, model.plan.zone), warnings)
 
 
 def _with_incidents(
