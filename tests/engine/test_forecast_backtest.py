@@ -181,10 +181,10 @@ def test_pure_noise_hardly_ever_ships_trees() -> None:
 
 
 def test_wrong_totals_are_refused_however_well_they_rank() -> None:
-    refused = decide(results(0.0, 20.0, 5.0, 1, ratio=3.0))
+    refused = decide(results(0.0, 20.0, 5.0, 1, ratio=4.0))
     assert refused.ships == "B4"
     assert "refused" in refused.why
-    assert "3.00 times" in refused.why
+    assert "4.00 times" in refused.why
 
 
 def test_few_incidents_borrow_and_say_so() -> None:

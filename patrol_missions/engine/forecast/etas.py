@@ -82,7 +82,8 @@ def _past(cell: np.ndarray, day: np.ndarray, rate: float) -> np.ndarray:
     ``s[i] = f[i] (s[i - 1] + 1)`` where f fades over the wait since the one before, for all at once by doubling.
     """
     factor = np.zeros(len(day))
-    factor[1:] = np.where(cell[1:] == cell[:-1], np.exp(-rate * np.diff(day)), 0.0)
+    follows = np.flatnonzero(cell[1:] == cell[:-1]) + 1
+    factor[follows] = np.exp(-rate * (day[follows] - day[follows - 1]))
     total = factor.copy()
     step = 1
     while step < len(factor) and factor.any():
