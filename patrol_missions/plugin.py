@@ -81,7 +81,7 @@ class PatrolMissionsPlugin:
         self._why_action = QAction(QIcon(str(WHY_ICON)), self.tr("Why here?"), self.iface.mainWindow())
         self._why_action.setObjectName("patrolMissionsWhyAction")
         self._why_action.setToolTip(self.tr("Click a cell of the risk map to learn why it is forecast as it is"))
-        self.why = WhyTool(self.iface, self.dock.state, self._why_action)
+        self.why = WhyTool(self.iface, self.dock.state, self._why_action, self.dock)
         self.iface.addToolBarIcon(self._why_action)
         self.iface.pluginMenu().addAction(self._why_action)
 

@@ -149,7 +149,9 @@ class WhyPanel(QgsDockWidget):
     def _state_changed(self) -> None:
         if self._state.layer("forecast") is None:
             self.show_cell(None, None)
-        elif self._cell is not None and self._state.at("forecast") != self._made_at:
+        elif self._cell is None:
+            self._say_empty()
+        elif self._state.at("forecast") != self._made_at:
             self.banner.say("mIconWarning", tr("There is a new forecast. Click the cell again."))
 
     def _forget_old(self) -> None:

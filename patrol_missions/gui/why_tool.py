@@ -7,7 +7,7 @@ from qgis.gui import QgisInterface, QgsMapToolEmitPoint, QgsRubberBand
 from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, Qt
 from qgis.PyQt.QtGui import QColor, QPalette
-from qgis.PyQt.QtWidgets import QAction
+from qgis.PyQt.QtWidgets import QAction, QDockWidget
 
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.why_facts import Cell, find_cell
@@ -15,14 +15,17 @@ from patrol_missions.gui.why_panel import WhyPanel
 
 
 class WhyTool(QObject):
-    """Ties the button, the map and the panel together; all of it is taken back in :meth:`tear_down`."""
+    """Ties the button, the map and the panel together; all of it is taken back in :meth:`tear_down`.
 
-    def __init__(self, iface: QgisInterface, state: ProjectState, action: QAction) -> None:
+    :param beside: the dock with which the panel shares its place
+    """
+
+    def __init__(self, iface: QgisInterface, state: ProjectState, action: QAction, beside: QDockWidget) -> None:
         super().__init__(iface.mainWindow())
-        self._iface, self._state, self._canvas = iface, state, iface.mapCanvas()
+        self._iface, self._state, self._beside, self._canvas = iface, state, beside, iface.mapCanvas()
         self.panel = WhyPanel(state, iface.mainWindow())
         iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.panel)
-        self.panel.setUserVisible(False)
+        self.panel.hide()  # setUserVisible does nothing while the window is not shown yet
         self._band = QgsRubberBand(self._canvas, QgsWkbTypes.GeometryType.PolygonGeometry)
         self._band.setWidth(3)
         self.tool = QgsMapToolEmitPoint(self._canvas)
@@ -44,10 +47,18 @@ class WhyTool(QObject):
 
     def _start(self) -> None:
         self._canvas.setMapTool(self.tool)
+        self._open()
+
+    def _open(self) -> None:
+        """Show the panel, as a tab of the plugin's dock unless the user gave it a place of its own."""
+        window = self._iface.mainWindow()
+        same_side = window.dockWidgetArea(self.panel) == window.dockWidgetArea(self._beside)
+        if self.panel.isHidden() and same_side and not self.panel.isFloating():
+            window.tabifyDockWidget(self._beside, self.panel)
         self.panel.setUserVisible(True)
 
     def _clicked(self, point: QgsPointXY, _button: Qt.MouseButton) -> None:
-        self.panel.setUserVisible(True)
+        self._open()
         layer = self._state.layer("forecast")
         cell = None
         if layer is not None:

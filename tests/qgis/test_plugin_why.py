@@ -134,6 +134,12 @@ def test_without_a_forecast_the_panel_says_what_comes_first(panel):
     assert not panel.reasons_card.isVisibleTo(panel)
 
 
+def test_once_there_is_a_forecast_the_panel_says_to_click_it(panel, state, forecast):
+    state.project.addMapLayer(forecast, False)
+    state.record("forecast", {}, {"forecast": forecast})
+    assert "Click a cell of the risk map" in panel.banner.text()
+
+
 def test_without_the_engine_the_layers_still_tell(panel, state, forecast, monkeypatch):
     monkeypatch.delenv("PATROL_ENGINE_PYTHON", raising=False)
     incidents = sample_chain.made().layer("clean")

@@ -36,9 +36,14 @@ def wait_for_reasons(desk):
     desk.breathe(100)
 
 
+def step_the_panel_waits_until_it_is_asked_for(desk):
+    assert panel(desk).isHidden()
+
+
 def step_without_a_forecast_the_panel_says_what_comes_first(desk):
     desk.window.findChild(QAction, "patrolMissionsWhyAction").trigger()
     desk.wait(5, "the panel", lambda: panel(desk).isVisible())
+    assert desk.dock in desk.window.tabifiedDockWidgets(panel(desk))
     assert "no forecast" in panel(desk).banner.text()
     desk.grab("why_1_empty", panel(desk))
     panel(desk).setUserVisible(False)
@@ -50,6 +55,7 @@ def step_a_plan_is_made(desk):
     desk.wait(10, "the run", desk.dock.runner.busy)
     desk.wait_for_run(170)
     assert desk.dock.state.layer("forecast") is not None
+    assert "Click a cell" in panel(desk).banner.text()
     desk.canvas_ready()
 
 
