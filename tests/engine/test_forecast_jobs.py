@@ -237,7 +237,7 @@ def cut_trees(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (set_json("schema", 99), "has format 99; this version of the plugin reads format 3"),
+        (set_json("schema", 99), "has format 99; this version of the plugin reads format 4"),
         (set_json("kind", "cake"), "is not a model of Patrol Missions"),
         (set_json("categories", [{"label": "Theft"}]), "is damaged"),
         (set_json("features", ["one"]), "is damaged"),
@@ -353,6 +353,6 @@ def test_trees_start_from_the_baseline_and_keep_its_total() -> None:
     total = np.exp(log + trees.log_factor(signal)).sum()
     assert total == pytest.approx(count.sum(), rel=0.1)
     assert np.exp(trees.log_factor(signal)).max() < 1000
-    again = model.Trees(trees.text, trees.rounds)
+    again = model.Trees(trees.regression, trees.text, trees.rounds)
     np.testing.assert_array_equal(again.log_factor(signal), trees.log_factor(signal))
     assert "num_threads" not in trees.text

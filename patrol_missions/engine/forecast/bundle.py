@@ -27,9 +27,10 @@ from patrol_missions.engine.forecast.hours import HOURS
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.surface import Roughness, Start
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the bundle's format."""
 
 KIND = "patrol missions model"
@@ -222,6 +223,7 @@ def _to_json(model: CategoryModel) -> dict[str, Any]:
         "calibration": model.calibration.to_json(),
         "start": asdict(model.start),
         "trees": model.trees.rounds if model.trees is not None else 0,
+        "regression": model.trees.regression.to_json() if model.trees is not None else None,
         "hourly": [round(float(value), 8) for value in model.hourly],
     }
 
@@ -242,9 +244,11 @@ def _from_json(document: dict[str, Any], trees: list[str | None]) -> Bundle:
         calibration = Calibration.from_json(each["calibration"])
         if hourly.shape != (HOURS,) or len(calibration.level) != len(shifts):
             raise ValueError("lengths")
-        grown = Trees(text, int(each["trees"])) if text is not None else None
-        if grown is not None and grown.width != len(document["features"]):
-            raise ValueError("features")
+        grown = None
+        if text is not None:
+            grown = Trees(Regression.from_json(each["regression"]), text, int(each["trees"]))
+            if {grown.width, len(grown.regression.weight)} != {len(document["features"])}:
+                raise ValueError("features")
         categories.append(
             CategoryModel(
                 each["label"],

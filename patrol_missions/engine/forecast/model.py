@@ -1,23 +1,24 @@
-"""Gradient-boosted trees for counts, standing on a risk surface.
+"""Gradient-boosted trees for counts, standing on a risk surface and a regression.
 
-LightGBM's Poisson objective learns the log of the factor by which expected incidents differ from the surface. It
-starts from the log of the surface and each leaf's step is bounded: without both, so rare a target makes it diverge
-without a word while the ranking of places still looks right.
+The regression says by which factor expected incidents differ from the surface where features act evenly; LightGBM's
+Poisson objective learns the rest. It starts from the log of surface and regression and each leaf's step is bounded:
+without both, so rare a target makes it diverge without a word while the ranking of places still looks right.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import lightgbm
 import numpy as np
 
+from patrol_missions.engine.forecast import regression
+from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
 MOST_ROUNDS = 100
-_FEWEST_ROUNDS = 20
 _PATIENCE = 20
 _PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
@@ -42,12 +43,13 @@ _OF_DATA = ("max_bin", "bin_construct_sample_cnt", "num_threads", "force_row_wis
 
 @dataclass(frozen=True)
 class Trees:
-    """A trained model as text, so that it can be stored, hashed and read anywhere.
+    """A regression and the trees on it, as text, so that they can be stored, hashed and read anywhere.
 
     :param text: LightGBM's own model format, without the training parameters
     :param rounds: trees in it
     """
 
+    regression: Regression
     text: str
     rounds: int
 
@@ -65,19 +67,20 @@ class Trees:
 
     def log_factor(self, features: np.ndarray) -> np.ndarray:
         """Log of expected incidents over the surface's, float64, shape (rows,)."""
-        return np.asarray(self._booster.predict(features, raw_score=True, num_threads=1))
+        grown = np.asarray(self._booster.predict(features, raw_score=True, num_threads=1))
+        return grown + self.regression.log_factor(features)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """What each feature adds to the log factor (Shapley values of the trees), float64, shape (rows, features).
+        """What each feature adds to the log factor, float64, shape (rows, features): weights and Shapley values.
 
         They leave out the constant that is the same for all rows (Lundberg et al. 2020, Nature Mach. Intell. 2:56-67).
         """
-        found = self._booster.predict(features, pred_contrib=True, num_threads=1)
-        return np.asarray(found, dtype=np.float64)[:, :-1]
+        grown = np.asarray(self._booster.predict(features, pred_contrib=True, num_threads=1), dtype=np.float64)
+        return grown[:, :-1] + self.regression.contributions(features)
 
     def gains(self) -> np.ndarray:
         """How much each feature lowered the deviance in training, shape (features,)."""
-        return np.asarray(self._booster.feature_importance("gain"), dtype=np.float64)
+        return np.asarray(self._booster.feature_importance("gain"), dtype=np.float64) + self.regression.gain
 
 
 def fit(
@@ -88,10 +91,12 @@ def fit(
     stopping_from: int | None = None,
 ) -> Trees:
     """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later."""
+    first = regression.fit(rows)
+    rows = replace(rows, log_surface=rows.log_surface + first.log_factor(rows.features))
     parameters = {**_PARAMETERS, "seed": seed}
     if rounds is not None or stopping_from is None:
-        booster = lightgbm.train(parameters, _dataset(rows, names), rounds or MOST_ROUNDS)
-        return _as_text(booster, rounds or MOST_ROUNDS)
+        count = MOST_ROUNDS if rounds is None else max(rounds, 1)
+        return Trees(first, *_as_text(lightgbm.train(parameters, _dataset(rows, names), count), count))
     border = int(np.searchsorted(rows.origin, stopping_from))
     data = _dataset(rows.take(slice(0, border)), names)
     late = _dataset(rows.take(slice(border, None)), names, data)
@@ -99,8 +104,7 @@ def fit(
     booster = lightgbm.train(
         parameters, data, MOST_ROUNDS, valid_sets=[late], callbacks=[stop], keep_training_booster=True
     )
-    best = max(booster.best_iteration, _FEWEST_ROUNDS)
-    return _as_text(booster, best)
+    return Trees(first, *_as_text(booster, booster.best_iteration))
 
 
 def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
@@ -118,7 +122,8 @@ def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | 
     )
 
 
-def _as_text(booster: lightgbm.Booster, rounds: int) -> Trees:
+def _as_text(booster: lightgbm.Booster, rounds: int) -> tuple[str, int]:
+    """The first trees, and how many there are: fewer than asked for where nothing was left to learn."""
     text = booster.model_to_string(num_iteration=rounds)
     head, mark, _ = text.partition("\nparameters:")
-    return Trees(head + "\n" if mark else text, min(rounds, booster.num_trees()))
+    return head + "\n" if mark else text, min(rounds, booster.num_trees())

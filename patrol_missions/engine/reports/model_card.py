@@ -147,8 +147,8 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
         html.heading("How it works"),
         html.paragraph(
             "Every forecast is the level of the last weeks, moved by last year's season, times the rhythm of shift and "
-            "weekday, times a map of where incidents happen. LightGBM learns by which factor a cell and shift differ "
-            "from that. The result is calibrated on the weeks tested, per shift and category."
+            "weekday, times a map of where incidents happen. A regression, and LightGBM on it, learn by which factor a "
+            "cell and shift differ from that. The result is calibrated on the weeks tested, per shift and category."
         ),
     ]
     with_trees = [(each.category, trees) for each, trees in zip(trained.choices, trained.trees) if trees is not None]
@@ -160,12 +160,14 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
         shares = np.zeros((len(groups), len(with_trees)))
         for column, (_, trees) in enumerate(with_trees):
             gain = trees.gains()
-            shares[:, column] = np.bincount(place, gain, minlength=len(groups)) / max(float(gain.sum()), 1e-9)
+            by_group = np.maximum(np.bincount(place, gain, minlength=len(groups)), 0.0)
+            shares[:, column] = by_group / max(float(by_group.sum()), 1e-9)
         order = np.argsort(-shares.sum(axis=1), kind="stable")
         picture = card_figures.importance([groups[i] for i in order], [name for name, _ in with_trees], shares[order])
         caption = (
-            "What LightGBM leans on where it moves incidents between cells: share of the improvement in training that "
-            "each kind of fact brought. The map from which it starts, which holds most of what is known, is not in it."
+            "What regression and LightGBM lean on where they move incidents between cells: share of the improvement in "
+            "training that each kind of fact brought. The map from which they start, which holds most of what is "
+            "known, is not in it."
         )
         blocks += [html.heading("Facts it uses", 3), html.figure(picture, caption)]
         blocks.append(html.table(("Kind of fact", "Features"), _features(trained, groups, place, order)))
