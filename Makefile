@@ -3,7 +3,7 @@ SHELL   := /bin/bash
 PKG     := patrol_missions
 BUILD   := build
 STAGE   ?= $(BUILD)/stage
-INSIDE  := processing_algorithms resources metadata.txt LICENSE requirements.txt requirements.lock
+INSIDE  := processing_algorithms resources metadata.txt LICENSE $(foreach set,requirements requirements-cluster,$(set).txt $(set).lock)
 VERSION  = $(shell sed -n 's/^version=//p' metadata.txt)
 ENGINE  := $(BUILD)/venv-engine/bin/python
 QGIS    := $(BUILD)/venv-qgis/bin/python
@@ -26,7 +26,7 @@ help:  ## list these commands
 setup:  ## QGIS and the Python environments that the other commands need; quick when they are there
 	@tools/system.sh
 	@python="$$(tools/qgis_python.sh)" && \
-	tools/environment.sh $(BUILD)/venv-engine "$$python" requirements.lock tools/requirements/test.lock && \
+	tools/environment.sh $(BUILD)/venv-engine "$$python" requirements.lock requirements-cluster.lock tools/requirements/test.lock && \
 	tools/environment.sh $(BUILD)/venv-qgis "$$python" --system-site-packages tools/requirements/test.lock
 
 stage:  ## copy the tracked working files to where tests, zip, wheel and QGIS take the plugin from

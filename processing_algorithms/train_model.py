@@ -15,6 +15,7 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
 )
 
 from patrol_missions.core.jobs import Job
@@ -42,6 +43,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
+    SCHEDULER = "SCHEDULER"
     MODEL = "MODEL"
     CARD = "CARD"
     SCORES = "SCORES"
@@ -178,6 +180,14 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.tr("Processor threads to use; 0 leaves the choice to the engine."),
             advanced=True,
         )
+        self.add(
+            QgsProcessingParameterString(self.SCHEDULER, self.tr("Scheduler of a cluster"), "", False, True),
+            self.tr(
+                "Address of the scheduler of a Dask cluster, such as tcp://host:8786, whose workers then take a part "
+                "of the work. The result is the same. Blank to compute on this computer."
+            ),
+            advanced=True,
+        )
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and shifts that cannot work."""
@@ -204,6 +214,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             "as_of": shared.iso_utc(self.parameterAsDateTime(parameters, self.AS_OF, context)),
             "seed": self.parameterAsInt(parameters, self.SEED, context),
             "threads": self.parameterAsInt(parameters, self.THREADS, context),
+            "scheduler": self.parameterAsString(parameters, self.SCHEDULER, context).strip(),
             "jurisdiction": self._sources.grid.name,
             "quality": self._quality,
             "indicators": read.indicators,

@@ -10,5 +10,5 @@ compile() {  # compile OLDEST_PYTHON FILE...
     done
 }
 uv=$1
-compile 3.9 requirements tools/requirements/test
+compile 3.9 requirements tools/requirements/test requirements-cluster
 compile 3.11 tools/requirements/lint

@@ -22,6 +22,7 @@ from patrol_missions.engine.forecast.history import History
 from patrol_missions.engine.forecast.panel import Cells
 from patrol_missions.engine.forecast.surface import Surfaces
 from patrol_missions.engine.forecast.training import Trained
+from patrol_missions.engine.forecast.workers import Workers
 
 SHIPPED = "shipped"
 SURFACE = "surface"
@@ -102,7 +103,7 @@ def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
     plan = ShiftPlan(parse_shifts(sample_city.SHIFTS), city.values["time_zone"])
     history = panel.build(incidents, cells, plan)
     places = indicators.compute(cells, listed, found)
-    trained = training.train(history, places, DayFactor(), seed, 2, lambda part, text: None)
+    trained = training.train(history, places, DayFactor(), seed, Workers(2), lambda part, text: None)
     truth, count = city.tables["truth"], len(cells)
     starts = truth["start"][::count]
     coming = plan.following(starts[0], len(starts))

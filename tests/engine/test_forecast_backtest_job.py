@@ -21,6 +21,7 @@ from patrol_missions.engine.forecast.ledger import RULE, Ledger, Planned, best_s
 from patrol_missions.engine.forecast.panel import WEEK_S
 from patrol_missions.engine.forecast.timeline import Design
 from patrol_missions.engine.forecast.training import Findings
+from patrol_missions.engine.forecast.workers import Workers
 
 WEEKS = 26
 CITY = hot_city(incidents=12_000)
@@ -61,7 +62,7 @@ def watched() -> tuple[Everything, Findings]:
     )
     ledger = Everything(WEEKS, 2, planned)
     none = indicators.compute(panel.cells, [], {})
-    tested = training.judge(panel, none, DayFactor(), 1, 2, lambda *_: None, Design(WEEKS, 13, 0), ledger)
+    tested = training.judge(panel, none, DayFactor(), 1, Workers(2), lambda *_: None, Design(WEEKS, 13, 0), ledger)
     return ledger, tested
 
 
@@ -137,7 +138,7 @@ def test_what_happens_later_moves_no_earlier_week(watched: tuple[Everything, Fin
     panel = panel_of(Table(columns, incidents.labels), cells)
     other = Everything(WEEKS, 2, watched[0].planned)
     none = indicators.compute(panel.cells, [], {})
-    training.judge(panel, none, DayFactor(), 1, 1, lambda *_: None, Design(WEEKS, 13, 0), other)
+    training.judge(panel, none, DayFactor(), 1, Workers(1), lambda *_: None, Design(WEEKS, 13, 0), other)
     same = [key for key in watched[0].told if key[0] <= 16]
     for key in same:
         np.testing.assert_array_equal(other.told[key][0], watched[0].told[key][0], err_msg=str(key))

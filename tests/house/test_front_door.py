@@ -35,6 +35,8 @@ def project(tmp_path: Path) -> Path:
         "LICENSE": "",
         "requirements.txt": "",
         "requirements.lock": "",
+        "requirements-cluster.txt": "",
+        "requirements-cluster.lock": "",
         "docs/page.md": "",
     }
     for name, text in files.items():
@@ -76,6 +78,8 @@ def test_stage_holds_the_tracked_files_as_they_are_now(project):
         "patrol_missions/LICENSE",
         "patrol_missions/requirements.txt",
         "patrol_missions/requirements.lock",
+        "patrol_missions/requirements-cluster.txt",
+        "patrol_missions/requirements-cluster.lock",
     }
     assert (stage / "patrol_missions" / "__init__.py").read_text() == "edited"
 

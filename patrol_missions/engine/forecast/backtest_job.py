@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,10 @@ import numpy as np
 from patrol_missions import __version__
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
+from patrol_missions.core.messages import Message
 from patrol_missions.core.tables import Table
+from patrol_missions.engine import cluster
+from patrol_missions.engine.cluster import Cluster, Pending
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.forecast import inputs, metrics, settings, timeline, training
 from patrol_missions.engine.forecast.backtest_scores import Scores, summary
@@ -18,6 +23,7 @@ from patrol_missions.engine.forecast.inputs import Inputs
 from patrol_missions.engine.forecast.ledger import Ledger, Planned
 from patrol_missions.engine.forecast.timeline import Design
 from patrol_missions.engine.forecast.training import Findings
+from patrol_missions.engine.forecast.workers import Workers
 from patrol_missions.engine.missions import weights
 from patrol_missions.engine.reports import backtest_report
 from patrol_missions.engine.reports.backtest_report import Jitter
@@ -38,16 +44,20 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     planned, about = _planned(parameters, tables["cells"], read.panel.categories)
     for warning in about:
         context.warning(warning)
-    jitters = int(parameters.get("jitters") or 0)
-    seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
-    share = 0.95 / (1 + jitters)
+    jitters, seed = int(parameters.get("jitters") or 0), int(parameters.get("seed") or 0)
     ledger = Ledger(design.weeks, len(read.panel.categories), planned)
-    part = context.part(0.02, 0.02 + share)
-    tested = training.judge(read.panel, read.indicators, read.days, seed, threads, part.progress, design, ledger)
-    moved = []
-    for number, offset in enumerate(_offsets(jitters, seed, read.panel.cells.size_m)):
+    offsets = _offsets(jitters, seed, read.panel.cells.size_m)
+    with cluster.reach(parameters.get("scheduler")) as helping:
+        # Whole tests are what a cluster is best at; beside them this computer does its own test by itself.
+        away = _start(parameters, tables, design, offsets, helping) if helping else []
+        workers = Workers(settings.threads(parameters), None if away else helping)
+        share = 0.95 if helping else 0.95 / (1 + jitters)
+        part = context.part(0.02, 0.02 + share)
+        tested = training.judge(read.panel, read.indicators, read.days, seed, workers, part.progress, design, ledger)
+        moved = [each for test in away for each in test.result()]
+    for number, offset in enumerate([] if helping else offsets):
         part = context.part(0.02 + share * (number + 1), 0.02 + share * (number + 2))
-        moved += _moved(parameters, tables, part, design, offset)
+        moved += _moved(parameters, design, offset, tables, part)
     context.progress(0.98, "Writing the report")
     draws = metrics.block_draws(design.weeks, np.random.default_rng(seed))
     scores = Scores(tested, ledger, draws, len(read.panel.cells) * read.panel.cells.size_m**2 / 1e6)
@@ -102,10 +112,29 @@ def _offsets(jitters: int, seed: int, size_m: float) -> np.ndarray:
     return np.random.default_rng(np.random.SeedSequence([seed, jitters])).random((jitters, 2)) * size_m
 
 
+def _start(
+    parameters: Mapping[str, Any], tables: Mapping[str, Table], design: Design, offsets: np.ndarray, helping: Cluster
+) -> list[Pending[list[Jitter]]]:
+    """The tests on moved grids, on their way to a cluster."""
+    if len(offsets) == 0:
+        return []
+    there, sent = {**parameters, "threads": 1}, helping.share(dict(tables))
+    return [helping.start(partial(_moved, there, design, offset), sent) for offset in offsets]
+
+
+def _silent(_: Message) -> None:
+    """Whatever there is to say was said of the grid as it is."""
+
+
 def _moved(
-    parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext, design: Design, offset: np.ndarray
+    parameters: Mapping[str, Any],
+    design: Design,
+    offset: np.ndarray,
+    tables: Mapping[str, Table],
+    context: JobContext | None = None,
 ) -> list[Jitter]:
     """The same test with the grid's lines elsewhere: all points are moved the other way."""
+    context = context or JobContext(Path(), _silent)
     shifted = {
         name: Table({**table.columns, "x": table["x"] - offset[0], "y": table["y"] - offset[1]}, table.labels)
         if "x" in table and "y" in table
@@ -113,8 +142,8 @@ def _moved(
         for name, table in tables.items()
     }
     read = inputs.read(parameters, shifted, context)
-    seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
-    tested = training.judge(read.panel, read.indicators, read.days, seed, threads, context.progress, design)
+    seed, workers = int(parameters.get("seed") or 0), Workers(settings.threads(parameters))
+    tested = training.judge(read.panel, read.indicators, read.days, seed, workers, context.progress, design)
     return [_jitter(tested, number, offset) for number in range(len(tested.backtests))]
 
 

@@ -87,7 +87,7 @@ def fit(rows: TrainingSet) -> Regression:
     mean /= expected.sum()
     spread = np.sqrt(np.maximum(square / expected.sum() - mean**2, 0.0))
     spread = np.where(spread > _STILL * (1.0 + np.abs(mean)), spread, 1.0)
-    return _newton(rows, Regression(scale, mean, spread, empty, empty, 0.0))
+    return _newton(rows, Regression(scale, _firm(mean), _firm(spread), empty, empty, 0.0))
 
 
 def _newton(rows: TrainingSet, found: Regression) -> Regression:
@@ -108,14 +108,21 @@ def _newton(rows: TrainingSet, found: Regression) -> Regression:
         weight += step / max(float(np.abs(step).max()), 1.0)
         if np.abs(step).max() < _CLOSE:
             break
-    # The last digits depend on the machine's order of summing; models are to be the same everywhere.
     weight = np.round(weight, 5)
     told = np.zeros(width + 1)
     for chunk in _chunks(len(rows)):
         part = values[chunk].astype(np.float64)
         told += (rows.weight[chunk] * np.exp(rows.log_surface[chunk]) * (part @ weight - weight[-1])) @ part
-    gain = weight[:-1] * told[:-1]
+    gain = _firm(weight[:-1] * told[:-1])
     return replace(found, weight=weight[:-1], gain=gain, constant=float(weight[-1]))
+
+
+def _firm(values: np.ndarray) -> np.ndarray:
+    """Values without their last digits, which depend on the order of summing, and that on a machine's number of cores.
+
+    Models are to be the same everywhere; this is why weights are rounded, too.
+    """
+    return values.astype(np.float32).astype(np.float64)
 
 
 def _taken(features: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -11,12 +11,14 @@ import numpy as np
 from patrol_missions import __version__
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
+from patrol_missions.engine import cluster
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.forecast import bundle, indicators, inputs, settings, training
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
 from patrol_missions.engine.forecast.calendar import Calendar
 from patrol_missions.engine.forecast.scores import score_table
 from patrol_missions.engine.forecast.training import Trained
+from patrol_missions.engine.forecast.workers import Workers
 from patrol_missions.engine.reports import model_card
 
 
@@ -30,7 +32,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     listed = parameters.get("indicators") or []
     seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
     part = context.part(0.02, 0.97)
-    trained = training.train(history, places, days, seed, threads, part.progress)
+    with cluster.reach(parameters.get("scheduler")) as helping:
+        trained = training.train(history, places, days, seed, Workers(threads, helping), part.progress)
     context.progress(0.97, "Writing the model and its card")
     facts = _facts(trained, parameters, tables, listed)
     made = _bundle(trained, places, days.calendar, facts)

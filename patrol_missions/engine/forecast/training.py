@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -62,10 +63,10 @@ class Trained:
 
 
 def train(
-    panel: Panel, indicators: Indicators, days: DayFactor, seed: int, threads: int, progress: Progress
+    panel: Panel, indicators: Indicators, days: DayFactor, seed: int, workers: Workers, progress: Progress
 ) -> Trained:
     """Choose, train, judge and train again; the same input and seed give the same result on any machine."""
-    return _Training(panel, indicators, days, seed, threads, progress).run()
+    return _Training(panel, indicators, days, seed, workers, progress).run()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +88,13 @@ def judge(
     indicators: Indicators,
     days: DayFactor,
     seed: int,
-    threads: int,
+    workers: Workers,
     progress: Progress,
     design: Design,
     watcher: Watcher | None = None,
 ) -> Findings:
     """Choose settings, train and judge by a design, week by week, each with what was known as it began."""
-    return _Training(panel, indicators, days, seed, threads, progress, design).judge(watcher)
+    return _Training(panel, indicators, days, seed, workers, progress, design).judge(watcher)
 
 
 class _Training:
@@ -103,13 +104,13 @@ class _Training:
         indicators: Indicators,
         days: DayFactor,
         seed: int,
-        threads: int,
+        workers: Workers,
         progress: Progress,
         design: Design = timeline.TRAINING,
     ) -> None:
         self.panel, self.indicators, self.seed, self.progress = panel, indicators, seed, progress
         self.days = days.fresh()
-        self.workers = Workers(threads)
+        self.workers = workers
         self.timeline = timeline.of(panel, design)
         self.count = len(panel.categories)
         self.others = featuring.frequent(panel.counts)
@@ -198,15 +199,17 @@ class _Training:
         """Trees that know nothing later than a moment; ``None`` where there was too little to learn from at first."""
         self.progress(done, text)
 
-        def grow(category: int) -> None:
-            # What is judged has trees from begin to end, or not at all.
-            self.no_trees[category] = self.no_trees[category] or self._too_little(category)
-            if not self.no_trees[category]:
-                rows = self.rows[category].between(self.timeline.since(moment), moment - self.timeline.step_s)
-                stopping = self.timeline.stopping(moment)
-                self.trees[category] = model.fit(rows, self.names, self.seed, stopping_from=stopping)
+        # What is judged has trees from begin to end, or not at all.
+        self.no_trees = [why or self._too_little(category) for category, why in enumerate(self.no_trees)]
 
-        self.workers.each(grow, self.count)
+        def grow(category: int) -> Callable[[], Trees] | None:
+            if self.no_trees[category]:
+                return None
+            rows = self.rows[category].between(self.timeline.since(moment), moment - self.timeline.step_s)
+            stopping = self.timeline.stopping(moment)
+            return partial(model.fit, rows, self.names, self.seed, stopping_from=stopping)
+
+        self.trees[:] = self.workers.apart(grow, self.count)
 
     def _too_little(self, category: int) -> str:
         """Why no trees can be grown; empty when they can."""
@@ -281,13 +284,13 @@ class _Training:
         """Trees from the whole history where trees ship, if their totals agree with the last weeks."""
         self.progress(low, "Training on the whole history")
 
-        def grow(category: int) -> Trees | None:
+        def grow(category: int) -> Callable[[], Trees] | None:
             last = self.trees[category]
             if not choices[category].uses_trees or last is None:
                 return None
-            return model.fit(self.rows[category].whole(), self.names, self.seed, rounds=last.rounds)
+            return partial(model.fit, self.rows[category].whole(), self.names, self.seed, rounds=last.rounds)
 
-        final = self.workers.each(grow, self.count)
+        final = self.workers.apart(grow, self.count)
         self.progress(high, "Checking totals")
         ratios = self._ratios(final)
         for category, ratio in ratios.items():
