@@ -79,7 +79,7 @@ class Days:
             if algorithm.parameterDefinition(name) is None or not parameters.get(name):
                 continue
             source = LayerSource.from_parameter(algorithm, parameters, name, context)
-            there = _spelled(source)
+            there = spelled(source)
             missing = [field for field in needed if field not in there]
             if missing:
                 raise InputError(
@@ -94,11 +94,9 @@ class Days:
         found = {}
         for name, source in self.sources.items():
             table, fields, _ = _TABLES[name]
-            there = _spelled(source)
+            there = spelled(source)
             read = read_table(source, {f: (there[f], kind) for f, kind in fields.items() if f in there}, feedback)
-            times = {
-                f: _moments(read[f], source.name, f) for f, kind in fields.items() if kind is As.TIME and f in read
-            }
+            times = {f: moments(read[f], source.name, f) for f, kind in fields.items() if kind is As.TIME and f in read}
             found[table] = Table({**read.columns, **times}, read.labels)
         return found
 
@@ -116,12 +114,12 @@ def place(
     return {"longitude": round(point.x(), 4), "latitude": round(point.y(), 4)}
 
 
-def _spelled(source: LayerSource) -> dict[str, str]:
+def spelled(source: LayerSource) -> dict[str, str]:
     """The table's fields by their names in small letters."""
     return {name.lower(): name for name in source.fields.names()}
 
 
-def _moments(values: np.ndarray, table: str, field: str) -> np.ndarray:
+def moments(values: np.ndarray, table: str, field: str) -> np.ndarray:
     """Times of a field that may be text."""
     if values.dtype.kind == "M":
         return values

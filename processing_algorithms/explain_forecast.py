@@ -24,7 +24,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_ids, parse_cell_id
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, days, history, squares
+from patrol_missions.processing_algorithms import checks, days, events, history, squares
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
 from patrol_missions.processing_algorithms.forecast_layer import read_forecast
@@ -45,6 +45,7 @@ class ExplainForecastAlgorithm(PatrolAlgorithm):
     INDICATOR_FIELDS = "INDICATOR_FIELDS"
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
+    EVENTS = "EVENTS"
     CELLS = "CELLS"
     TOP = "TOP"
     CATEGORY = "CATEGORY"
@@ -124,6 +125,7 @@ class ExplainForecastAlgorithm(PatrolAlgorithm):
         )
         self.add(days.weather(self.WEATHER), self.tr("The table that the forecast was made with."))
         self.add(days.terms(self.SCHOOL_TERMS), self.tr("The table that the forecast was made with."))
+        self.add(events.parameter(self.EVENTS), self.tr("The events that the forecast was made with."))
 
     def _add_choice(self) -> None:
         integer = QgsProcessingParameterNumber.Type.Integer

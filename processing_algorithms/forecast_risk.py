@@ -21,7 +21,7 @@ from qgis.core import (
 
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, days, history
+from patrol_missions.processing_algorithms import checks, days, events, history
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm, cell_layer
 from patrol_missions.processing_algorithms.layer_styles import style_forecast
@@ -41,6 +41,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
     INDICATOR_FIELDS = "INDICATOR_FIELDS"
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
+    EVENTS = "EVENTS"
     START = "START"
     SHIFT_COUNT = "SHIFT_COUNT"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
@@ -145,6 +146,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
                 "end. Left blank, the terms are those that the model was trained with."
             ),
         )
+        self.add(events.parameter(self.EVENTS), events.parameter_help())
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and files that cannot work."""

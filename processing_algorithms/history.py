@@ -1,4 +1,4 @@
-"""What training and forecasting read alike: the grid, the clean incidents, indicator layers, and tables of days."""
+"""What training and forecasting read alike: grid, clean incidents, indicators, tables of days, planned events."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from patrol_missions.bridge.places import read_grid, read_indicator
 from patrol_missions.bridge.sources import LayerSource, layers_of
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms import events
 from patrol_missions.processing_algorithms.days import Days, place
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -49,13 +50,14 @@ class Sources:
     kind_field: str
     fields: tuple[str, ...]
     days: Days
+    events: LayerSource | None
     transforms: QgsCoordinateTransformContext
 
     @classmethod
     def of(
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
-        """GRID, INCIDENTS, INDICATORS split by KIND_FIELD, INDICATOR_FIELDS, and WEATHER and SCHOOL_TERMS if any."""
+        """GRID, INCIDENTS, INDICATORS split by KIND_FIELD, INDICATOR_FIELDS; WEATHER, SCHOOL_TERMS, EVENTS if any."""
         layers = layers_of(algorithm, parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
@@ -64,6 +66,7 @@ class Sources:
             algorithm.parameterAsString(parameters, "KIND_FIELD", context).strip(),
             tuple(algorithm.parameterAsFields(parameters, "INDICATOR_FIELDS", context)),
             Days.of(algorithm, parameters, context),
+            events.source_of(algorithm, parameters, "EVENTS", context),
             context.transformContext(),
         )
 
@@ -101,6 +104,8 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
         sources.incidents, _COLUMNS, crs, sources.transforms, PartialFeedback(feedback, 0.1 * end, last)
     )
     tables = {"cells": cells, "incidents": incidents, **sources.days.tables(PartialFeedback(feedback, last, last))}
+    if sources.events is not None:
+        tables["events"] = events.read(sources.events, crs, sources.transforms, PartialFeedback(feedback, last, last))
     names = []
     for name, source in sources.indicators:
         step = PartialFeedback(feedback, last, end)

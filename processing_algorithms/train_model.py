@@ -19,7 +19,7 @@ from qgis.core import (
 )
 
 from patrol_missions.core.jobs import Job
-from patrol_missions.processing_algorithms import checks, days, history, verdicts
+from patrol_missions.processing_algorithms import checks, days, events, history, verdicts
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -40,6 +40,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     HOLIDAYS = "HOLIDAYS"
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
+    EVENTS = "EVENTS"
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
@@ -156,6 +157,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             days.terms(self.SCHOOL_TERMS),
             self.tr("Table with the first and last day of every school term in its fields start and end."),
         )
+        self.add(events.parameter(self.EVENTS), events.parameter_help())
 
     def add_advanced(self) -> None:
         """Declare what few change."""

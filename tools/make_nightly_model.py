@@ -50,6 +50,7 @@ INPUTS = (
     ("INDICATOR_FIELDS", "forecast"),
     ("WEATHER", "forecast"),
     ("SCHOOL_TERMS", "forecast"),
+    ("EVENTS", "forecast"),
     ("START", "forecast"),
     ("SHIFT_COUNT", "forecast"),
     ("WEIGHTS_PRESET", "forecast"),

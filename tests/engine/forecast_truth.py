@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data import sample_city
-from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import Instances, ShiftPlan, parse_shifts
 from patrol_missions.engine.data.zones import zone
-from patrol_missions.engine.forecast import backtest, baselines, calibration, indicators, panel, training
+from patrol_missions.engine.forecast import backtest, baselines, calibration, events, indicators, panel, training
 from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History
@@ -40,9 +41,12 @@ class Held:
 
     def loss(self, code: str) -> np.ndarray:
         """Expected Poisson deviance per incident that a forecast loses against the truth, per cell."""
+        return self.lost(code).sum(axis=0) / self.truth.sum()
+
+    def lost(self, code: str) -> np.ndarray:
+        """Expected Poisson deviance that a forecast loses against the truth, shape (instances, cells)."""
         forecast = self.expected[code]
-        lost = forecast - self.truth + self.truth * np.log(self.truth / forecast)
-        return 2 * lost.sum(axis=0) / self.truth.sum()
+        return 2 * (forecast - self.truth + self.truth * np.log(self.truth / forecast))
 
     def rank(self, code: str, cells: np.ndarray | slice = slice(None)) -> float:
         """Spearman's rank correlation with the truth over cell-shifts."""
@@ -96,17 +100,33 @@ def tables_of(city: JobResult) -> tuple[Table, Table, list[dict[str, str]], dict
     return Table({**columns, "category": codes}, {"category": labels}), cells, listed, found
 
 
-def hold(city: JobResult, seed: int = 1) -> tuple[list[Held], Trained]:
+def events_of(city: JobResult) -> events.Events:
+    """The city's events, past and to come, as its grid sees them."""
+    cells = Cells.of(tables_of(city)[1], city.values["cell_size_m"])
+    found = events.of(cells, {"events": city.tables["events"]}, zone(city.values["time_zone"]))
+    assert found is not None
+    return found
+
+
+def coming_shifts(city: JobResult) -> Instances:
+    """The shifts whose truth is known."""
+    plan = ShiftPlan(parse_shifts(sample_city.SHIFTS), city.values["time_zone"])
+    starts = city.tables["truth"]["start"][:: city.values["cells"]]
+    return plan.following(starts[0], len(starts))
+
+
+def hold(
+    city: JobResult, seed: int = 1, categories: Sequence[str] | None = None, planned: events.Events | None = None
+) -> tuple[list[Held], Trained]:
     """Train on the city's history and hold every forecast of the coming shifts, calibrated alike, against the truth."""
     incidents, cell_table, listed, found = tables_of(city)
     cells = Cells.of(cell_table, city.values["cell_size_m"])
     plan = ShiftPlan(parse_shifts(sample_city.SHIFTS), city.values["time_zone"])
-    history = panel.build(incidents, cells, plan)
-    places = indicators.compute(cells, listed, found)
+    history = panel.build(incidents, cells, plan, categories)
+    places = replace(indicators.compute(cells, listed, found), events=planned)
     trained = training.train(history, places, DayFactor(), seed, Workers(2), lambda part, text: None)
     truth, count = city.tables["truth"], len(cells)
-    starts = truth["start"][::count]
-    coming = plan.following(starts[0], len(starts))
+    coming = coming_shifts(city)
     surfaces = Surfaces(cells, trained.starts)
     features = Features(History(history).advance(history.end), coming, surfaces, places, trained.others, DayFactor())
     result = []

@@ -23,6 +23,7 @@ from patrol_missions.engine.data.shifts import Shift, ShiftPlan
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.calendar import Calendar
 from patrol_missions.engine.forecast.calibration import Calibration
+from patrol_missions.engine.forecast.events import FEATURE, Events
 from patrol_missions.engine.forecast.hours import HOURS
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.model import Trees
@@ -90,6 +91,11 @@ class Bundle:
     rows: np.ndarray
     facts: Mapping[str, Any]
 
+    @property
+    def knows_events(self) -> bool:
+        """Whether planned events move the forecast."""
+        return FEATURE in self.feature_names
+
     def _check_indicators(self, names: Sequence[str], fields: Sequence[str]) -> None:
         missing = [f"“{name}” is missing" for name in self.indicators if name not in names]
         extra = [f"“{name}” is new" for name in names if name not in self.indicators]
@@ -131,7 +137,14 @@ class Bundle:
             warnings.append(
                 f"The model was trained without these indicator fields, and ignores them: {', '.join(unused)}."
             )
-        return warnings
+        return warnings + self._about_events(indicators.events)
+
+    def _about_events(self, events: Events | None) -> list[str]:
+        if self.knows_events and events is None:
+            return ["The model was trained with planned events, and none are given: the forecast expects none."]
+        if events is not None and not self.knows_events:
+            return ["The model was trained without planned events, and ignores those given."]
+        return list(events.warnings) if events is not None else []
 
 
 def save(bundle: Bundle, path: Path) -> None:

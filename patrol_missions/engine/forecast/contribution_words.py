@@ -9,6 +9,7 @@ from patrol_missions.engine.forecast.contributions import (
     AREA,
     AROUND,
     ELSEWHERE,
+    EVENTS,
     HABITS,
     HERE,
     PLACE,
@@ -32,6 +33,7 @@ TITLES = {
     HABITS: "hours of this place",
     TIME: "day and shift",
     AREA: "size",
+    EVENTS: "planned events",
 }
 """What a group is called in one or two words; the others are called as their indicator or feature."""
 
@@ -70,6 +72,7 @@ class Words:
             HABITS: self._habits,
             TIME: self._time,
             AREA: self._area,
+            EVENTS: self._events,
         }[group](cell, instance)
 
     def _recent(self, cell: int, _instance: int) -> str:
@@ -114,6 +117,13 @@ class Words:
         inside = float(self.history.panel.cells.share_inside[cell])
         part = "the whole cell lies" if inside > 0.995 else f"{100 * inside:.0f} % of the cell lies"
         return f"{part} inside the jurisdiction"
+
+    def _events(self, cell: int, instance: int) -> str:
+        nearby = self.features.nearby
+        near = 0.0 if nearby is None else float(nearby.of(np.array([cell]), np.array([instance]))[0])
+        if near == 0:
+            return "no planned event nearby in this shift"
+        return f"planned events nearby: {_figure(near)} (1 is one in this cell all through the shift)"
 
     def _place(self, name: str, cell: int, instance: int) -> str:
         indicators = self.features.indicators

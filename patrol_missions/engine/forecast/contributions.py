@@ -19,11 +19,12 @@ import numpy as np
 
 from patrol_missions.engine.forecast import planning
 from patrol_missions.engine.forecast.bundle import CategoryModel
+from patrol_missions.engine.forecast.events import FEATURE
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.surface import baseline_parts
 
 AREA, ELSEWHERE, AROUND, HERE = "area", "elsewhere", "around", "here"
-RECENT, HABITS, TIME = "recent", "habits", "time"
+RECENT, HABITS, TIME, EVENTS = "recent", "habits", "time", "events"
 VALUE_OF = "value of "
 """Prefix of features that are fields of the grid."""
 
@@ -70,6 +71,7 @@ _GROUPS = {
     "shift": HABITS,
     "start hour": HABITS,
     "weekend": HABITS,
+    FEATURE: EVENTS,
 }
 
 

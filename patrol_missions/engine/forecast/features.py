@@ -4,8 +4,9 @@ One class computes features for training, backtest and planning alike. It reads 
 :class:`~patrol_missions.engine.forecast.history.History`, which holds nothing that became known later, so a feature
 cannot see the future.
 
-Features of places are columns per cell, features of a shift per cell and shift, features of time per instance; rows are
-put together from the three only where they are asked for, so nothing of size cells x instances x features ever exists.
+Features of places are columns per cell, features of a shift per cell and shift, features of time per instance, those of
+planned events sparse; rows are put together only where they are asked for, so nothing of size cells x instances x
+features ever exists.
 
 Coordinates are not among them: trees would learn each place's luck in the training weeks by heart, which the counts
 will have taken in by the time it matters (on simulated cities the forecast is the worse for them).
@@ -20,9 +21,10 @@ import numpy as np
 from scipy import ndimage
 
 from patrol_missions.engine.data.shifts import Instances
-from patrol_missions.engine.forecast import baselines
+from patrol_missions.engine.forecast import baselines, events
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.day_factor import DayFactor
+from patrol_missions.engine.forecast.events import Nearby
 from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, NEVER_DAYS, History, weekend
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.surface import Surfaces
@@ -53,7 +55,7 @@ class Features:
     :param history: advanced to the moment of planning; must not be advanced while this is in use
     :param instances: shift instances that rows may refer to
     :param surfaces: the risk surfaces on which the models stand
-    :param indicators: place layers
+    :param indicators: place layers, fields of the grid and planned events
     :param others: categories (indices) whose counts every model sees
     :param days: factors of holidays, weather and the like on the totals
     """
@@ -87,7 +89,9 @@ class Features:
         """Features of cells and instances (indices, shape (rows,)) as float32, shape (rows, features)."""
         by_cell, by_shift = self._category_blocks(category)
         shift = self.instances.shift[instance]
-        parts = (by_cell[cell], by_shift[shift, cell], self._time[instance])
+        parts = [by_cell[cell], by_shift[shift, cell], self._time[instance]]
+        if self.nearby is not None:
+            parts.append(self.nearby.of(cell, instance)[:, None])
         return np.concatenate(parts, axis=1)
 
     def names(self) -> list[str]:
@@ -109,7 +113,7 @@ class Features:
         own += ["shift share", "shift share around", "shift share of all categories"]
         own += ["weekend share", "weekend share around", "weekend share of all categories"]
         own += ["shift", "start hour", "weekend"]
-        return own
+        return own if self.nearby is None else [*own, events.FEATURE]
 
     def _category_blocks(self, category: int) -> tuple[np.ndarray, np.ndarray]:
         if category not in self._blocks:
@@ -146,9 +150,22 @@ class Features:
 
     @cached_property
     def kinds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Instances that stand for all that look alike to the models, and for each instance which of them."""
-        _, examples, kind = np.unique(self._time, axis=0, return_index=True, return_inverse=True)
+        """Instances that stand for all that look alike to the models, and for each instance which of them.
+
+        One with planned events is like no other.
+        """
+        own = np.zeros(len(self.instances))
+        if self.nearby is not None:
+            own[self.nearby.instances] = 1 + np.arange(len(self.nearby.instances))
+        alike = np.column_stack([self._time, own])
+        _, examples, kind = np.unique(alike, axis=0, return_index=True, return_inverse=True)
         return examples, kind.reshape(-1)
+
+    @cached_property
+    def nearby(self) -> Nearby | None:
+        """How near planned events are; ``None`` where the models know nothing of events."""
+        planned = self.indicators.events
+        return None if planned is None else planned.nearby(self.instances)
 
     @cached_property
     def _time(self) -> np.ndarray:

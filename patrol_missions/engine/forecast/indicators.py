@@ -1,4 +1,4 @@
-"""What shifts risk beside incidents: places (bars, stations, schools ...), and numbers that the grid has of cells."""
+"""What shifts risk beside incidents: places (bars, stations, schools ...), numbers of cells, and planned events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from patrol_missions.core import grid, withheld
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.nearness import FARTHEST_M, RADII_M
 from patrol_missions.core.tables import Table
+from patrol_missions.engine.forecast.events import Events
 from patrol_missions.engine.forecast.panel import Cells
 
 
 @dataclass(frozen=True, eq=False)
 class Indicators:
-    """Place layers seen from the cells, and fields of the grid.
+    """Place layers seen from the cells, fields of the grid, and planned events.
 
     :param names: what people call each layer
     :param distance_m: from each cell's centre to the nearest place, float32, shape (layers, cells), at most 750 m
@@ -26,6 +27,7 @@ class Indicators:
         the radius), float32, shape (layers, radii, cells)
     :param fields: names of the grid's fields
     :param values: their values, the city's median where a cell has none, float32, shape (fields, cells)
+    :param events: ``None`` where the models know nothing of events
     """
 
     names: tuple[str, ...]
@@ -33,9 +35,10 @@ class Indicators:
     density: np.ndarray
     fields: tuple[str, ...]
     values: np.ndarray
+    events: Events | None = None
 
     def columns(self) -> tuple[list[str], list[np.ndarray]]:
-        """Names and values of the features they make."""
+        """Names and values of the features that places and fields make."""
         names: list[str] = []
         values: list[np.ndarray] = []
         for index, name in enumerate(self.names):
@@ -51,7 +54,9 @@ class Indicators:
         """Some of the layers and fields, in the order given."""
         layers = [self.names.index(name) for name in names]
         values = self.values[[self.fields.index(name) for name in fields]]
-        return Indicators(tuple(names), self.distance_m[layers], self.density[layers], tuple(fields), values)
+        return Indicators(
+            tuple(names), self.distance_m[layers], self.density[layers], tuple(fields), values, self.events
+        )
 
 
 def of(cells: Cells, parameters: Mapping[str, Any], tables: Mapping[str, Table]) -> Indicators:

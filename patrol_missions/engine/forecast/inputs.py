@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import bundle, day_factor, indicators, panel, settings
+from patrol_missions.engine.forecast import bundle, day_factor, events, indicators, panel, settings
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.indicators import Indicators
@@ -50,7 +50,10 @@ def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Jo
     for name in missing:
         context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
     context.progress(0.01, "Sorting incidents into cells and shifts")
-    places = indicators.of(cells, parameters, tables)
+    planned = events.of(cells, tables, plan.zone)
+    for warning in planned.warnings if planned is not None else ():
+        context.warning(warning)
+    places = replace(indicators.of(cells, parameters, tables), events=planned)
     days = day_factor.of(day_factor.calendar_of(parameters), tables, plan.zone)
     history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
     history = _with_incidents(history, incidents, plan, parameters, context)
@@ -80,9 +83,11 @@ def read_for_model(parameters: Mapping[str, Any], tables: Mapping[str, Table]) -
     """
     model = bundle.load(Path(str(parameters["model"])))
     cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
-    places = indicators.of(cells, parameters, tables)
+    planned = events.of(cells, tables, model.plan.zone)
+    places = replace(indicators.of(cells, parameters, tables), events=planned)
     warnings = model.check(cells, places)
     places = places.only(model.indicators, model.indicator_fields)
+    places = replace(places, events=(planned or events.none(cells)) if model.knows_events else None)
     return ForModel(model, cells, places, day_factor.of(model.calendar, tables, model.plan.zone), warnings)
 
 

@@ -21,6 +21,8 @@ MOST = 3
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _TOP_PERCENTS = (1, 2, 5, 10, 25)
 _NEAR_M = 200.0
+_NEAR_AN_EVENT = 0.1
+_EVENT = "a planned event nearby in this shift"
 YEARS = 3
 """How far back long-run counts look."""
 _SEPARATOR = "; "
@@ -90,9 +92,20 @@ class _Facts:
 
     def sentences(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
         """Sentences for rows of instance and cell, the most telling first."""
-        found = [self._recent(cell), self._standing(cell), self._own_shift(instance, cell), *self._places(cell)]
+        found = [self._events(instance, cell), self._recent(cell), self._standing(cell)]
+        found += [self._own_shift(instance, cell), *self._places(cell)]
         found += [self._city_rhythm(instance), self._last(cell), self._count(cell), self._quiet(cell)]
         return found
+
+    def _events(self, instance: np.ndarray, cell: np.ndarray) -> _Sentence:
+        """A planned event is near, and not only for moments or from afar."""
+        nearby = self.features.nearby
+        near = np.zeros(len(cell)) if nearby is None else nearby.of(cell, instance)
+        return _Sentence(
+            near >= _NEAR_AN_EVENT,
+            np.zeros(len(cell), dtype=np.int64),
+            lambda _: _EVENT,
+        )
 
     def _recent(self, cell: np.ndarray) -> _Sentence:
         """More than usual in the cell and the eight around it in four weeks."""

@@ -173,6 +173,8 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
         blocks.append(html.table(("Kind of fact", "Features"), _features(trained, groups, place, order)))
     for what, used in (("Indicator layers", indicators.names), ("Indicator fields of the grid", indicators.fields)):
         blocks.append(html.paragraph(f"{what}: {_listed(used) if used else 'none'}."))
+    if indicators.events is not None:
+        blocks.append(html.paragraph("Planned events: as listed, from an hour before their start to an hour after."))
     return blocks
 
 
