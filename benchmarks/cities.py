@@ -1,7 +1,7 @@
 """Real cities as the tables that the engine's jobs take; nothing of them is part of the project.
 
-The files lie in ``../shared/data``. Cells are those in which anything was ever recorded: without a boundary, squares on
-water or beyond the border would only make every forecast look better.
+The files lie in ``../shared/data``. Cells are those in which an incident of any kind was ever recorded: without a
+boundary, squares on water or beyond the border would only make every forecast look better.
 """
 
 from __future__ import annotations
@@ -66,10 +66,9 @@ class City:
         raw = raw[raw["lon"].between(west, east) & raw["lat"].between(south, north)]
         for longitude, latitude in self.wrong_places:
             raw = raw[(raw["lon"] - longitude).abs().gt(1e-4) | (raw["lat"] - latitude).abs().gt(1e-4)]
+        cells = np.unique(np.column_stack(grid.columns_rows(*self._metres(raw), self.size_m)), axis=0)
         raw = raw[raw["category"].isin(list(self.categories))]
         x, y = self._metres(raw)
-        column, row = grid.columns_rows(x, y, self.size_m)
-        cells = np.unique(np.column_stack([column, row]), axis=0)
         local = pd.to_datetime(raw["datetime_start"])
         keep = ((local >= first) & (local < last)).to_numpy()
         codes, labels = encode_text(raw["category"].map(self.categories)[keep])

@@ -16,6 +16,7 @@ BENCHMARKS = (
     (QGIS, "layer_to_table.py", "A layer into arrays: columns at once beside feature by feature"),
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
     (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
+    (ENGINE, "accuracy.py", "Forecasts of real cities beside every baseline"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 

@@ -19,7 +19,7 @@ from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
 MOST_ROUNDS = 100
-_PATIENCE = 20
+_PATIENCE = 10
 _PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
     "learning_rate": 0.1,
