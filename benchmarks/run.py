@@ -17,6 +17,7 @@ BENCHMARKS = (
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
     (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
     (ENGINE, "accuracy.py", "Forecasts of real cities beside every baseline"),
+    (ENGINE, "no_skill.py --cities 20", "Cities in which there is nothing to learn: what the rule claims"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 
