@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -209,11 +211,13 @@ def test_bundle_comes_back_as_it_was(trained: tuple[Path, JobResult, Said], tmp_
     assert len(facts["input_sha256"]["incidents"]) == 64
 
 
-def rewritten(source: Path, target: Path, change: Any) -> Path:
-    """A copy of a bundle with its JSON or trees changed."""
+def rewritten(source: Path, target: Path, change: Any, sealed: bool = True) -> Path:
+    """A copy of a bundle with its JSON or trees changed, and its seal made to fit or left as it was."""
     with zipfile.ZipFile(source) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
+    if sealed:
+        files["sha256.txt"] = bundle.seal(files).encode()
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)
@@ -237,7 +241,7 @@ def cut_trees(files: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (set_json("schema", 99), "has format 99; this version of the plugin reads format 4"),
+        (set_json("schema", 99), "has format 99; this version of the plugin reads format 5"),
         (set_json("kind", "cake"), "is not a model of Patrol Missions"),
         (set_json("categories", [{"label": "Theft"}]), "is damaged"),
         (set_json("features", ["one"]), "is damaged"),
@@ -251,6 +255,51 @@ def test_foreign_old_and_damaged_bundles_get_a_sentence(
     with pytest.raises(InputError, match=re.escape(sentence)) as caught:
         bundle.load(rewritten(trained[0] / "model.zip", tmp_path / "model.zip", change))
     assert caught.value.hint
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Paths to the values of a document, of lists to the first only."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield from leaves(each, (*path, key))
+    if path and not isinstance(value, (dict, list)):
+        yield path
+
+
+def test_whatever_is_edited_by_hand_is_refused(trained: tuple[Path, JobResult, Said], tmp_path: Path) -> None:
+    path = trained[0] / "model.zip"
+    with zipfile.ZipFile(path) as archive:
+        original = archive.read("model.json")
+    paths = [each for each in leaves(json.loads(original)) if each not in (("kind",), ("schema",))]
+    assert len(paths) > 50
+    for place in paths:
+        document = json.loads(original)
+        inside = document
+        for key in place[:-1]:
+            inside = inside[key]
+        inside[place[-1]] = "edited" if isinstance(inside[place[-1]], str) else 7.5
+        change = partial(dict.update, **{"model.json": json.dumps(document).encode()})
+        with pytest.raises(InputError, match="is damaged"):
+            bundle.load(rewritten(path, tmp_path / "model.zip", change, sealed=False))
+
+
+def test_a_flipped_bit_never_gives_another_model(trained: tuple[Path, JobResult, Said], tmp_path: Path) -> None:
+    content = (trained[0] / "model.zip").read_bytes()
+    places = np.random.default_rng(1).integers(0, len(content), 60).tolist()
+    tail = range(len(content) - 120, len(content), 3)  # the zip's table of contents, too
+    damaged, again = tmp_path / "model.zip", tmp_path / "again.zip"
+    refused = 0
+    for place in [*places, *tail]:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place % 8)
+        damaged.write_bytes(flipped)
+        try:
+            bundle.save(bundle.load(damaged), again)
+        except InputError as error:
+            refused += bool(error.hint)
+        else:
+            assert again.read_bytes() == content
+    assert refused >= 60
 
 
 def test_files_that_are_no_bundle(trained: tuple[Path, JobResult, Said], tmp_path: Path) -> None:

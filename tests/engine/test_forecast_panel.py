@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from time import tzset
+
 import numpy as np
 import pytest
-from forecast_makers import FIRST, SIZE_M, grid_table, hot_city, incident_table, panel_of, plan
+from forecast_makers import FIRST, SHIFTS, SIZE_M, ZONE, grid_table, hot_city, incident_table, panel_of, plan
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
+from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.forecast import hours, timeline
+from patrol_missions.engine.forecast import panel as panels
 from patrol_missions.engine.forecast.history import HALF_LIVES_DAYS, History, weekend
-from patrol_missions.engine.forecast.panel import DAY_S, Cells
+from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.raster import Raster
 
 
@@ -41,6 +46,35 @@ def test_an_incident_is_known_from_its_report_else_from_the_end_of_its_interval(
     ]
     early = panel_of(incidents, grid_table(4, 4), np.datetime64("2018-03-03T16:00"))
     assert len(early.events) == 2, "the first was not reported yet"
+
+
+def test_the_place_s_zone_decides_and_not_the_computer_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    incidents, cells = hot_city(days=60, incidents=2000)
+    local = zone(ZONE).to_local(incidents["start"])
+
+    def built(place: str, clock: str) -> Panel:
+        columns = {**incidents.columns, "start": zone(clock).to_utc(local)}
+        plan = ShiftPlan(parse_shifts(SHIFTS), place)
+        return panels.build(Table(columns, incidents.labels), Cells.of(cells, SIZE_M), plan, None, None)
+
+    def keys(panel: Panel) -> np.ndarray:
+        """Weekday, shift and cell of every incident."""
+        labels = panel.labels(0, panel.end)
+        instance, cell = np.divmod(labels.key, len(panel.cells))
+        weekday = panel.instances.date[instance].astype("datetime64[D]").astype(np.int64) % 7
+        return np.column_stack([weekday, panel.instances.shift[instance], cell])
+
+    phoenix, tokyo = built("America/Phoenix", "America/Phoenix"), built("Asia/Tokyo", "Asia/Tokyo")
+    np.testing.assert_array_equal(keys(phoenix), keys(tokyo))
+    wrong = keys(built("Asia/Tokyo", "America/Phoenix"))
+    assert wrong.shape != keys(tokyo).shape or (wrong != keys(tokyo)).any(), "the test can see a wrong zone"
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    tzset()
+    try:
+        np.testing.assert_array_equal(keys(built("Asia/Tokyo", "Asia/Tokyo")), keys(tokyo))
+    finally:
+        monkeypatch.undo()
+        tzset()
 
 
 def test_a_report_months_later_does_not_stretch_the_history() -> None:

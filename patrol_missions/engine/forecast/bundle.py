@@ -1,11 +1,13 @@
 """The model bundle: one zip of JSON and LightGBM text, the same bytes for the same input and seed.
 
-``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship. Nothing in
-it is executable and nothing names the machine or the moment it was made on.
+``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship;
+``sha256.txt`` tells whether they are still what was written. Nothing in it is executable and nothing names the machine
+or the moment it was made on.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -31,17 +33,22 @@ from patrol_missions.engine.forecast.panel import Cells
 from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.surface import Roughness, Start
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the bundle's format."""
 
 KIND = "patrol missions model"
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can hold: archives differ only where contents do
 _MAIN = "model.json"
+_SEAL = "sha256.txt"
 _SAME_GRID = 0.8
 _GRID_HINT = "Use the grid that the model was trained on, or train the model again."
 _FILE_HINT = "Choose the .zip that Train model made."
 _LARGEST_BYTES = 500_000_000
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # a damaged zip; the last when it calls itself encrypted
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError),  # other values than were written
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +173,23 @@ def save(bundle: Bundle, path: Path) -> None:
         "categories": [_to_json(each) for each in bundle.categories],
         "cells": {"columns": bundle.columns.tolist(), "rows": bundle.rows.tolist()},
     }
+    files = {_MAIN: json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)}
+    for index, each in enumerate(bundle.categories):
+        if each.trees is not None:
+            files[f"trees_{index}.txt"] = each.trees.text
+    content = {name: text.encode() for name, text in files.items()}
     with zipfile.ZipFile(path, "w") as archive:
-        _write(archive, _MAIN, json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1))
-        for index, each in enumerate(bundle.categories):
-            if each.trees is not None:
-                _write(archive, f"trees_{index}.txt", each.trees.text)
+        for name, data in {**content, _SEAL: seal(content).encode()}.items():
+            _write(archive, name, data)
+
+
+def seal(content: Mapping[str, bytes]) -> str:
+    """SHA-256 of a bundle's files but the one that it is kept in: tells a file that was edited or damaged later."""
+    digest = hashlib.sha256()
+    for name in sorted(set(content) - {_SEAL}):
+        digest.update(f"{name}:{len(content[name])};".encode())
+        digest.update(content[name])
+    return digest.hexdigest()
 
 
 def load(path: Path) -> Bundle:
@@ -184,7 +203,7 @@ def load(path: Path) -> Bundle:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _unpack(archive, path)
-    except (zipfile.BadZipFile, zlib.error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except _BROKEN as error:
         raise _damaged(path) from error
 
 
@@ -201,8 +220,11 @@ def _unpack(archive: zipfile.ZipFile, path: Path) -> Bundle:
             f"The model {path.name} has format {document['schema']}; this version of the plugin reads format {SCHEMA}.",
             "Train the model again, or install the version of the plugin that made it.",
         )
+    content = {info.filename: archive.read(info) for info in archive.infolist()}
+    if content[_SEAL].decode() != seal(content):
+        raise _damaged(path)
     trees = [
-        archive.read(f"trees_{index}.txt").decode() if each["trees"] else None
+        content[f"trees_{index}.txt"].decode() if each["trees"] else None
         for index, each in enumerate(document["categories"])
     ]
     return _from_json(document, trees)
@@ -218,12 +240,12 @@ def _damaged(path: Path) -> InputError:
     )
 
 
-def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
+def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     info.create_system = 3
-    archive.writestr(info, text.encode("utf-8"))
+    archive.writestr(info, data)
 
 
 def _to_json(model: CategoryModel) -> dict[str, Any]:
