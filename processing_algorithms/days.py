@@ -123,6 +123,8 @@ def moments(values: np.ndarray, table: str, field: str) -> np.ndarray:
     """Times of a field that may be text."""
     if values.dtype.kind == "M":
         return values
+    if len(values) == 0:
+        return np.empty(0, dtype="datetime64[s]")
     text = np.char.replace(np.char.strip(values.astype(str)), "Z", "")
     try:
         return np.where(text == "", "NaT", text).astype("datetime64[s]")

@@ -54,10 +54,6 @@ def source_of(
             tr("Layer “{layer}” has no points that say where its events take place.").format(layer=source.name),
             tr("Choose a layer of points, or leave the planned events blank."),
         )
-    if source.count == 0:
-        raise InputError(
-            tr("Layer “{layer}” is empty.").format(layer=source.name), tr("Leave the planned events blank for none.")
-        )
     there = spelled(source)
     if not any(all(field in there for field in pair) for pair in _TIMES):
         raise InputError(

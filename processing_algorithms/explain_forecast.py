@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
     QgsProcessingParameterString,
 )
@@ -24,8 +23,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_ids, parse_cell_id
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, days, events, history, squares
-from patrol_missions.processing_algorithms import parameters as shared
+from patrol_missions.processing_algorithms import checks, history, model_inputs, squares
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
 from patrol_missions.processing_algorithms.forecast_layer import read_forecast
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -98,34 +96,16 @@ class ExplainForecastAlgorithm(PatrolAlgorithm):
         )
 
     def _add_inputs(self) -> None:
-        polygons, points = QgsProcessing.SourceType.TypeVectorPolygon, QgsProcessing.SourceType.TypeVectorPoint
+        polygons = QgsProcessing.SourceType.TypeVectorPolygon
         self.add(
             QgsProcessingParameterFeatureSource(self.FORECAST, self.tr("Risk forecast"), [polygons]),
             self.tr("Forecast made by Forecast risk; its cells and shifts, or the selected ones, are explained."),
         )
-        self.add(
-            QgsProcessingParameterFile(
-                self.MODEL, self.tr("Model bundle"), QgsProcessingParameterFile.Behavior.File, "zip"
-            ),
+        model_inputs.add(
+            self,
             self.tr("The model that made the forecast."),
-        )
-        self.add(
-            QgsProcessingParameterFeatureSource(self.GRID, self.tr("Grid"), [polygons]),
-            self.tr("The grid that the model was trained on."),
-        )
-        self.add(
-            QgsProcessingParameterFeatureSource(self.INCIDENTS, self.tr("Clean incidents"), [points]),
             self.tr("The incidents that the forecast was made with; later ones are left out."),
         )
-        self.add(shared.indicators(self.INDICATORS), self.tr("The layers that the model was trained with."))
-        self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
-        self.add(
-            shared.indicator_fields(self.INDICATOR_FIELDS, self.GRID),
-            self.tr("The fields of the grid that the model was trained with."),
-        )
-        self.add(days.weather(self.WEATHER), self.tr("The table that the forecast was made with."))
-        self.add(days.terms(self.SCHOOL_TERMS), self.tr("The table that the forecast was made with."))
-        self.add(events.parameter(self.EVENTS), self.tr("The events that the forecast was made with."))
 
     def _add_choice(self) -> None:
         integer = QgsProcessingParameterNumber.Type.Integer
@@ -150,15 +130,8 @@ class ExplainForecastAlgorithm(PatrolAlgorithm):
         """Layers and files that cannot work."""
         for name in self._named(parameters, context):
             parse_cell_id(name)
-        grid = self.source(parameters, self.GRID, context)
-        return (
-            checks.forecast_problem(self.source(parameters, self.FORECAST, context))
-            or checks.model_problem(Path(self.parameterAsFile(parameters, self.MODEL, context)))
-            or checks.history_problem(
-                grid, self.source(parameters, self.INCIDENTS, context), context.transformContext()
-            )
-            or checks.indicators_problem(self, parameters, grid, context)
-        )
+        sentence = checks.forecast_problem(self.source(parameters, self.FORECAST, context))
+        return sentence or model_inputs.problem(self, parameters, context)
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

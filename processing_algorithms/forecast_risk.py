@@ -14,14 +14,12 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterFeatureSink,
-    QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterFile,
     QgsProcessingParameterNumber,
 )
 
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, days, events, history
+from patrol_missions.processing_algorithms import history, model_inputs
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm, cell_layer
 from patrol_missions.processing_algorithms.layer_styles import style_forecast
@@ -76,7 +74,11 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
         """Declare inputs and outputs."""
-        self._add_inputs()
+        model_inputs.add(
+            self,
+            self.tr("Model made by Train model."),
+            self.tr("Incidents made by Check incidents, up to now: the latest ones matter most."),
+        )
         self.add(
             QgsProcessingParameterDateTime(
                 self.START, self.tr("Start"), QgsProcessingParameterDateTime.Type.DateTime, None, True
@@ -110,55 +112,10 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
         )
         self.add_outputs(QgsProcessingOutputString(self.FIRST_START, self.tr("Start of the first shift (UTC)")))
 
-    def _add_inputs(self) -> None:
-        self.add(
-            QgsProcessingParameterFile(
-                self.MODEL, self.tr("Model bundle"), QgsProcessingParameterFile.Behavior.File, "zip"
-            ),
-            self.tr("Model made by Train model."),
-        )
-        self.add(
-            QgsProcessingParameterFeatureSource(
-                self.GRID, self.tr("Grid"), [QgsProcessing.SourceType.TypeVectorPolygon]
-            ),
-            self.tr("The grid that the model was trained on."),
-        )
-        self.add(
-            QgsProcessingParameterFeatureSource(
-                self.INCIDENTS, self.tr("Clean incidents"), [QgsProcessing.SourceType.TypeVectorPoint]
-            ),
-            self.tr("Incidents made by Check incidents, up to now: the latest ones matter most."),
-        )
-        self.add(
-            shared.indicators(self.INDICATORS),
-            self.tr("The layers that the model was trained with."),
-        )
-        self.add(shared.kind_field(self.KIND_FIELD), shared.kind_field_help())
-        self.add(
-            shared.indicator_fields(self.INDICATOR_FIELDS, self.GRID),
-            self.tr("The fields of the grid that the model was trained with."),
-        )
-        self.add(days.weather(self.WEATHER), days.weather_help())
-        self.add(
-            days.terms(self.SCHOOL_TERMS),
-            self.tr(
-                "Table with the first and last day of every school term, past and to come, in its fields start and "
-                "end. Left blank, the terms are those that the model was trained with."
-            ),
-        )
-        self.add(events.parameter(self.EVENTS), events.parameter_help())
-
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and files that cannot work."""
         shared.weight_rows(parameters.get(self.WEIGHTS))
-        grid = self.source(parameters, self.GRID, context)
-        return (
-            checks.model_problem(Path(self.parameterAsFile(parameters, self.MODEL, context)))
-            or checks.history_problem(
-                grid, self.source(parameters, self.INCIDENTS, context), context.transformContext()
-            )
-            or checks.indicators_problem(self, parameters, grid, context)
-        )
+        return model_inputs.problem(self, parameters, context)
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -195,9 +195,17 @@ class TrainModelAlgorithm(PatrolAlgorithm):
         """Layers and shifts that cannot work."""
         shared.shift_rows(parameters.get(self.SHIFTS, shared.DEFAULT_SHIFTS))
         grid = self.source(parameters, self.GRID, context)
-        return checks.history_problem(
-            grid, self.source(parameters, self.INCIDENTS, context), context.transformContext()
-        ) or checks.indicators_problem(self, parameters, grid, context)
+        return (
+            checks.history_problem(grid, self.source(parameters, self.INCIDENTS, context), context.transformContext())
+            or checks.indicators_problem(self, parameters, grid, context)
+            or self._lists_problem(parameters, context)
+        )
+
+    def _lists_problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """Which list has nothing to learn from; a forecast may do with such a one."""
+        given = (name for name in (self.WEATHER, self.SCHOOL_TERMS, self.EVENTS) if parameters.get(name))
+        found = (checks.empty_problem(self.source(parameters, name, context)) for name in given)
+        return next(filter(None, found), "")
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

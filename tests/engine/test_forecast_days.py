@@ -88,6 +88,11 @@ def test_where_the_sun_never_rises_or_sets_the_night_is_long_or_none() -> None:
     assert darkness(instances("2018-06-20", 1), 20.0, 75.0).tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("code", ["us-pa", "AU-NSW Western", "de-augsburg"])
+def test_regions_are_known_however_they_are_written(code: str) -> None:
+    assert Calendar(code).columns(instances("2018-01-01", 1))["holiday"].tolist() == [1.0, 1.0, 1.0]
+
+
 @pytest.mark.parametrize("code", ["XY", "US-XX", "Pennsylvania"])
 def test_holidays_of_nowhere_are_refused(code: str) -> None:
     with pytest.raises(InputError, match=f"public holidays of “{code}” are not known"):
@@ -225,13 +230,17 @@ def test_the_jobs_keep_the_calendar_and_ask_for_the_weather_again(tmp_path: Path
     tables = {"incidents": incidents, "cells": grid_table(4, 4), "school_terms": term}
     place = {"holidays": "US-PA", "longitude": -75.2, "latitude": 40.0}
     said = Said(tmp_path)
-    train_job.run(train_parameters(calendar=place), {**tables, "weather": weather_table()}, said.context)
+    weather = weather_table()
+    train_job.run(train_parameters(calendar=place), {**tables, "weather": weather}, said.context)
     kept = bundle.load(tmp_path / "model.zip").calendar
     assert kept == Calendar("US-PA", -75.2, 40.0, (("2018-09-01", "2018-12-20"),))
     asked = {"model": str(tmp_path / "model.zip"), "cell_size_m": SIZE_M, "shift_count": 3, "weights_preset": "rand"}
     plain = forecast_job.run(asked, {k: tables[k] for k in ("incidents", "cells")}, said.context)
     assert any("tested with weather" in text for text in said.warnings())
     said = Said(tmp_path)
-    forecast_job.run(asked, {**tables, "weather": weather_table()}, said.context)
+    forecast_job.run(asked, {**tables, "weather": weather}, said.context)
     assert not any("weather" in text for text in said.warnings())
     assert np.isfinite(plain.tables["forecast"]["harm"]).all()
+    none = {name: table.take(np.zeros(0, dtype=int)) for name, table in (("school_terms", term), ("weather", weather))}
+    empty = forecast_job.run(asked, {**{k: tables[k] for k in ("incidents", "cells")}, **none}, said.context)
+    np.testing.assert_array_equal(empty.tables["forecast"]["harm"], plain.tables["forecast"]["harm"])

@@ -296,6 +296,20 @@ def test_a_model_and_its_list_belong_together(trained: dict[str, Path], town: tu
     assert "lanned events" not in (trained["without"] / "model_card.html").read_text("utf-8")
 
 
+def test_an_empty_list_expects_nothing_and_teaches_nothing(
+    trained: dict[str, Path], town: tuple[Table, Table, Table]
+) -> None:
+    nothing = town[2].take(np.zeros(0, dtype=np.int64))
+    found, warnings = forecast(trained["with"], town, nothing)
+    assert not any("events" in each for each in warnings), "it is an answer, not an omission"
+    blank, _ = forecast(trained["with"], town, None)
+    for name in found.columns:
+        np.testing.assert_array_equal(found[name], blank[name])
+    tables = {"incidents": town[0], "cells": town[1], "events": nothing}
+    with pytest.raises(InputError, match="nothing can be learned from it"):
+        train_job.run(train_parameters(), tables, Said(trained["with"]).context)
+
+
 EVENING = ("2018-05-04T19:00", "2018-05-04T22:00")
 MISSING = float("nan")
 

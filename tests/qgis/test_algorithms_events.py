@@ -73,7 +73,6 @@ def test_layers_that_cannot_be_events_are_refused(refused: Any) -> None:
     assert "Layer “Made” does not say when its events take place." in refused(
         memory_layer("Point", row, "begin:string,to:string")
     )
-    assert "Layer “Made” is empty." in refused(memory_layer("Point", [], TIMES))
     table = memory_layer("None", [(None, EVENING)], TIMES)
     assert "Layer “Made” has no points that say where its events take place." in refused(table)
     areas = memory_layer("Polygon", [(box(0, 0, 1, 1), EVENING)], TIMES)
@@ -86,6 +85,17 @@ def test_layers_that_cannot_be_events_are_refused(refused: Any) -> None:
     assert "No planned event has a start and an end." in refused(never)
     soon = memory_layer("Point", [(row[0][0], ("soon", "later"))], TIMES)
     assert "holds what is not a date" in refused(soon)
+
+
+def test_nothing_is_learned_from_an_empty_list(chain: Chain, processing: Any, tmp_path: Path) -> None:
+    for name, layer in (
+        ("EVENTS", memory_layer("Point", [], TIMES)),
+        ("WEATHER", memory_layer("None", [], "date:string,temperature:double")),
+        ("SCHOOL_TERMS", memory_layer("None", [], TIMES)),
+    ):
+        parameters = chain.history(MODEL=str(tmp_path / "model.zip"), **{name: layer})
+        with pytest.raises(QgsProcessingException, match="Layer “Made” is empty"):
+            processing.run("patrolmissions:trainmodel", parameters)
 
 
 def test_a_model_trained_with_events_forecasts_with_them(
@@ -108,17 +118,19 @@ def test_a_model_trained_with_events_forecasts_with_them(
     more = {"TIME_ZONE": ZONE, "SHIFTS": shifts, "EVENTS": games, "MODEL": model}
     processing.run("patrolmissions:trainmodel", chain.history(**more))
     told = {}
-    for name, layer in (("with", games), ("without", None)):
+    none = memory_layer("Point", [], "start_local:string,end_local:string,reach_m:double", name="None are planned")
+    for name, layer in (("with", games), ("none", none), ("without", None)):
         given = chain.history(MODEL=model, SHIFT_COUNT=6, OUTPUT="memory:", EVENTS=layer)
         answer = processing.run("patrolmissions:forecastrisk", given, feedback=feedback)
         told[name] = {
             (f["cell_id"], f["shift_date"].date().toString("yyyy-MM-dd"), f["shift"]): f["reasons"]
             for f in answer["OUTPUT"].getFeatures()
         }
-        if name == "with":
+        if name != "without":
             assert not feedback.warnings or not any("events" in each for each in feedback.warnings)
     assert any("The model was trained with planned events, and none are given" in each for each in feedback.warnings)
     assert not any(REASON in each for each in told["without"].values())
+    assert told["none"] == told["without"]
     night = [key for key, reasons in told["with"].items() if key[0] == cell["cell_id"] and REASON in reasons]
     assert night
     assert {np.datetime64(day) for _, day, _ in night} <= set(days)

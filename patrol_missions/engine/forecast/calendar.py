@@ -83,9 +83,12 @@ def _holidays(day: np.ndarray, named: dict[str, np.ndarray]) -> dict[str, np.nda
 @lru_cache(maxsize=16)
 def _named(code: str) -> dict[str, np.ndarray]:
     """Days of each public holiday of a country or region; datetime64[D]."""
-    country, _, region = code.strip().upper().partition("-")
+    country, _, region = code.strip().partition("-")
     try:
-        listed = public.country_holidays(country, subdiv=region or None, years=_YEARS)
+        regions = public.country_holidays(country.upper()).subdivisions
+        # Most regions are written in capitals, some are not: AU-NSW Western, DE-Augsburg.
+        known = next((each for each in regions if each.upper() == region.upper()), region)
+        listed = public.country_holidays(country.upper(), subdiv=known or None, years=_YEARS)
     except NotImplementedError as error:
         raise InputError(
             f"The public holidays of “{code}” are not known.",

@@ -108,13 +108,16 @@ def of(cells: Cells, tables: Mapping[str, Table], zone: Zone) -> Events | None:
     """The events of a job's table ``events``; ``None`` where there is no such table.
 
     It has ``x, y`` in the grid's CRS, ``start`` and ``end`` (UTC) or ``start_local`` and ``end_local`` (the zone's
-    wall time), and, if given, ``reach_m``. Rows without a place or a time are left out.
+    wall time), and, if given, ``reach_m``. Rows without a place or a time are left out; a table without rows says that
+    nothing is planned.
 
     :raises InputError: when no row is whole, an event ends before it starts, or a reach is none
     """
     if "events" not in tables:
         return None
     table = tables["events"]
+    if len(table) == 0:
+        return none(cells)
     start, end = _times(table, "start", zone), _times(table, "end", zone)
     x, y = table["x"].astype(np.float64), table["y"].astype(np.float64)
     placed, timed = np.isfinite(x) & np.isfinite(y), ~(np.isnat(start) | np.isnat(end))

@@ -51,6 +51,11 @@ def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Jo
         context.warning(f"There is no incident of the category “{name}”; it is left out of the model.")
     context.progress(0.01, "Sorting incidents into cells and shifts")
     planned = events.of(cells, tables, plan.zone)
+    if planned is not None and len(planned.begin) == 0:
+        raise InputError(
+            "The list of planned events is empty: nothing can be learned from it.",
+            "Choose a layer that has the past ones, too, or leave the events blank.",
+        )
     for warning in planned.warnings if planned is not None else ():
         context.warning(warning)
     places = replace(indicators.of(cells, parameters, tables), events=planned)
@@ -88,7 +93,9 @@ def read_for_model(parameters: Mapping[str, Any], tables: Mapping[str, Table]) -
     warnings = model.check(cells, places)
     places = places.only(model.indicators, model.indicator_fields)
     places = replace(places, events=(planned or events.none(cells)) if model.knows_events else None)
-    return ForModel(model, cells, places, day_factor.of(model.calendar, tables, model.plan.zone), warnings)
+    # A table without rows says nothing of the coming days, as if none were given.
+    filled = {name: table for name, table in tables.items() if len(table)}
+    return ForModel(model, cells, places, day_factor.of(model.calendar, filled, model.plan.zone), warnings)
 
 
 def _with_incidents(
