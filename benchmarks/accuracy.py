@@ -9,7 +9,8 @@ Run it with the engine's Python; ``PATROL_STAGE`` or build/stage holds the stage
 Each test goes through its weeks in turn. Settings, trees, level and calibration of a week come from what was known when
 it began; every baseline has the same level, rhythm, day factor and running calibration as the model. Differences are
 taken on the same weeks, with intervals of 95 % by bootstrap of whole weeks. No model, feature or constant was chosen by
-looking at the weeks tested here. Plans flag the cells with the most expected preventable harm, by the RAND weights.
+looking at the weeks tested here. Plans flag the cells with the most expected preventable harm, by each scale of
+severity; incidents are those caught by the plans of the first.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ sys.path.insert(0, os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage"))
 
 from cities import PHILADELPHIA, PORTLAND, City  # noqa: E402 - needs the path above
 
+from patrol_missions.core.presets import DEFAULT_PRESET, PRESETS  # noqa: E402
 from patrol_missions.engine.context import JobContext  # noqa: E402
 from patrol_missions.engine.forecast import inputs, metrics, settings, training  # noqa: E402
 from patrol_missions.engine.forecast.backtest import MODEL, CategoryBacktest  # noqa: E402
@@ -68,22 +70,38 @@ TRIALS = {
 }
 
 
-class Watch(Ledger):
-    """The ledger of plans, and besides the deviance of whole weeks per cell."""
+class Watch:
+    """A ledger of plans per scale of severity, and besides the deviance of whole weeks per cell."""
 
-    def __init__(self, weeks: int, categories: int, planned: Planned) -> None:
-        super().__init__(weeks, categories, planned)
-        self.by_week: list[dict[str, np.ndarray]] = [{} for _ in range(categories)]
+    def __init__(self, weeks: int, categories: Sequence[str], cells: int) -> None:
+        self.weeks = weeks
+        self.by_week: list[dict[str, np.ndarray]] = [{} for _ in categories]
+        self.ledgers = {
+            preset: Ledger(weeks, len(categories), _planned(preset, categories, cells)) for preset in PRESETS
+        }
 
     def forecast(self, week: int, category: int, code: str, expected: np.ndarray, happened: Any) -> None:
         """Keep one forecast of one week."""
-        super().forecast(week, category, code, expected, happened)
+        for ledger in self.ledgers.values():
+            ledger.forecast(week, category, code, expected, happened)
         _, cell, count = happened
         there = np.bincount(cell, count, minlength=expected.shape[1])
         total = expected.sum(axis=0)
         some = there > 0
         logs = (there[some] * np.log(there[some] / total[some])).sum()
         self.by_week[category].setdefault(code, np.zeros(self.weeks))[week] = 2 * (logs - there.sum() + total.sum())
+
+    def week_over(self, week: int, categories: Sequence[CategoryBacktest]) -> None:
+        """Judge the plans of the week."""
+        for ledger in self.ledgers.values():
+            ledger.week_over(week, categories)
+
+
+def _planned(preset: str, categories: Sequence[str], cells: int) -> Planned:
+    """Plans of :data:`AREA` of all cells, by one scale of severity."""
+    kinds, _ = weights.resolve(preset, None, categories)
+    severity, preventability = (np.array([getattr(k, name) for k in kinds]) for name in ("severity", "preventability"))
+    return Planned(np.zeros(cells, dtype=np.int64), ("",), int(np.ceil(AREA * cells)), severity, preventability)
 
 
 def run(trial: Trial) -> None:
@@ -101,15 +119,7 @@ def run(trial: Trial) -> None:
     }
     context = JobContext(Path(tempfile.gettempdir()), lambda *_: None)
     read = inputs.read(parameters, {"incidents": incidents, "cells": cells}, context)
-    kinds, _ = weights.resolve("rand", None, read.panel.categories)
-    planned = Planned(
-        np.zeros(len(cells), dtype=np.int64),
-        ("",),
-        int(np.ceil(AREA * len(cells))),
-        np.array([each.severity for each in kinds]),
-        np.array([each.preventability for each in kinds]),
-    )
-    watch = Watch(trial.weeks, len(read.panel.categories), planned)
+    watch = Watch(trial.weeks, read.panel.categories, len(cells))
     start = time.perf_counter()
     tested = training.judge(
         read.panel,
@@ -122,13 +132,14 @@ def run(trial: Trial) -> None:
         watch,
     )
     draws = metrics.block_draws(trial.weeks, np.random.default_rng(1))
-    scores = Scores(tested, watch, draws, len(cells) * trial.city.size_m**2 / 1e6)
+    area = len(cells) * trial.city.size_m**2 / 1e6
+    scores = {preset: Scores(tested, ledger, draws, area) for preset, ledger in watch.ledgers.items()}
     begin = str(np.datetime64(tested.timeline.begin_backtest, "s"))[:10]
     print(
         f"{len(incidents):,} incidents since {trial.first}, {len(cells):,} cells of {trial.city.size_m:g} m, "
         f"{trial.weeks} weekly origins from {begin}; {time.perf_counter() - start:.0f} s.\n"
     )
-    _categories(read.panel.categories, tested.backtests, watch, scores, draws, trial.weekly)
+    _categories(read.panel.categories, tested.backtests, watch, scores[DEFAULT_PRESET], draws, trial.weekly)
     _plans(scores)
 
 
@@ -169,16 +180,18 @@ def _categories(
     )
 
 
-def _plans(scores: Scores) -> None:
-    """What cells flagged by the plans of each forecast held, all categories together."""
-    print(f"Caught in {100 * AREA:g} % of the area, shift by shift, in percent of all:\n")
-    print("| plans by | preventable harm | the model's lead [95 %] | incidents | the model's lead [95 %] |")
-    print("|---|---:|---:|---:|---:|")
-    for code in scores.ledger.caught:
+def _plans(scores: Mapping[str, Scores]) -> None:
+    """What the cells flagged by the plans of each forecast held, all categories together, by scale of severity."""
+    metrics_of = {preset: (each, "preventable_harm_caught") for preset, each in scores.items()}
+    metrics_of["incidents"] = (scores[DEFAULT_PRESET], "incidents_caught")
+    print(f"Preventable harm caught in {100 * AREA:g} % of the area, shift by shift, in percent of all:\n")
+    print("| plans by | " + " | ".join(f"{name} | the model's lead [95 %]" for name in metrics_of) + " |")
+    print("|---|" + "---:|---:|" * len(metrics_of))
+    for code in scores[DEFAULT_PRESET].ledger.caught:
         told = []
-        for metric in ("preventable_harm_caught", "incidents_caught"):
-            score, model = (scores.found[ALL, each, metric, AREA] for each in (code, MODEL))
-            value, low, high = (100 * each for each in model.minus(score))
+        for each, metric in metrics_of.values():
+            score, model = (each.found[ALL, way, metric, AREA] for way in (code, MODEL))
+            value, low, high = (100 * part for part in model.minus(score))
             told += [f"{100 * score.value:.2f}", f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" if code != MODEL else ""]
         print(f"| {code} | " + " | ".join(told) + " |")
 

@@ -18,6 +18,7 @@ BENCHMARKS = (
     (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
     (ENGINE, "accuracy.py", "Forecasts of real cities beside every baseline"),
     (ENGINE, "no_skill.py --cities 20", "Cities in which there is nothing to learn: what the rule claims"),
+    (ENGINE, "growth.py", "How training and forecasting grow with the city"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 
