@@ -6,11 +6,11 @@ from typing import Any
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsFieldProxyModel, QgsProject
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsFieldComboBox, QgsProjectionSelectionWidget
-from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimeZone, pyqtSignal
-from qgis.PyQt.QtWidgets import QComboBox, QCompleter, QFormLayout, QWidget
+from qgis.PyQt.QtCore import QCoreApplication, QTimeZone, pyqtSignal
+from qgis.PyQt.QtWidgets import QComboBox, QFormLayout, QWidget
 
 from patrol_missions.gui.compat import LAYER_FILTER
-from patrol_missions.gui.forms import add_row, form, help_of, options, shrinkable
+from patrol_missions.gui.forms import add_row, find_anywhere, form, help_of, options, shrinkable
 from patrol_missions.gui.guess import guess_fields
 from patrol_missions.gui.layer_picker import LayerPicker
 from patrol_missions.gui.project_state import DataForm
@@ -136,14 +136,9 @@ class IncidentsBox(QgsCollapsibleGroupBoxBasic):
 
 def _zones() -> QComboBox:
     combo = shrinkable(QComboBox())
-    combo.setEditable(True)
-    combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     names = sorted(bytes(zone).decode() for zone in QTimeZone.availableTimeZoneIds())
     combo.addItems([name for name in names if "/" in name or name == "UTC"])
-    completer = QCompleter(combo.model(), combo)
-    completer.setFilterMode(Qt.MatchFlag.MatchContains)
-    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-    combo.setCompleter(completer)
+    find_anywhere(combo)
     combo.setCurrentText(local_time_zone())
     return combo
 

@@ -1,4 +1,4 @@
-"""The part of the data page about the place: boundary, districts, the grid, and places that shift risk."""
+"""The part of the data page about the place: boundary, districts and the grid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from patrol_missions.processing_algorithms.checks import suggested_crs
 
 
 class PlaceBox(QgsCollapsibleGroupBoxBasic):
-    """Boundary, districts, grid and indicators."""
+    """Boundary, districts and grid."""
 
     unreadable = pyqtSignal(str)
 
@@ -60,17 +60,13 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
         self.cell_size.setClearValue(size)
         self.cell_size.setValue(size)
         add_row(layout, tr("Ce&ll size"), self.cell_size, help_of("buildgrid", "SIZE"))
-        kinds = QgsWkbTypes.GeometryType
-        self.exclusions = LayerChecks(kinds.PolygonGeometry, ("sample_exclusions",))
+        self.exclusions = LayerChecks((QgsWkbTypes.GeometryType.PolygonGeometry,), ("sample_exclusions",))
         add_row(layout, tr("E&xclusions"), self.exclusions, help_of("buildgrid", "EXCLUSIONS"))
-        self.indicators = LayerChecks(kinds.PointGeometry, ("sample_places",))
-        add_row(layout, tr("&Indicators"), self.indicators, help_of("trainmodel", "INDICATORS"))
         self._suggest_field()
 
     def tear_down(self) -> None:
         """Stop listening to the project."""
         self.exclusions.tear_down()
-        self.indicators.tear_down()
 
     def answers(self) -> dict[str, Any]:
         """The answers, by their names in the form."""
@@ -82,7 +78,6 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
             "crs": (crs.authid() or crs.toWkt()) if crs.isValid() else "",
             "cell_size_m": self.cell_size.value(),
             "exclusions": self.exclusions.ids(),
-            "indicators": self.indicators.ids(),
         }
 
     def show_answers(self, answers: DataForm) -> None:
@@ -99,7 +94,6 @@ class PlaceBox(QgsCollapsibleGroupBoxBasic):
             self._suggest_crs()
         self.cell_size.setValue(answers.cell_size_m)
         self.exclusions.set_ids(answers.exclusions)
-        self.indicators.set_ids(answers.indicators)
 
     def problem(self) -> str:
         """What is missing, or an empty text."""

@@ -7,6 +7,7 @@ them, what they made goes into the project and the state, and the state tells th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
@@ -65,7 +66,7 @@ class PatrolDock(QgsDockWidget):
         self.pages = QStackedWidget()
         for title, help_text, page in (
             (self.tr("Start"), self.tr("Engine, sample city, first steps"), self.welcome),
-            (self.tr("Data"), self.tr("Incidents, place, shifts, check, model"), self.data),
+            (self.tr("Data"), self.tr("Incidents, place, shifts, indicators, check, model"), self.data),
             (self.tr("Plan"), self.tr("Missions for the coming shifts"), self.plan),
         ):
             self.tabs.setTabToolTip(self.tabs.addTab(title), help_text)
@@ -97,7 +98,7 @@ class PatrolDock(QgsDockWidget):
         self.plan.list.pointed.connect(self._highlight)
         self.plan.list.chosen.connect(self._zoom)
         self.plan.list.opened.connect(self._open)
-        self.pages.currentChanged.connect(lambda _page: self.refresh())
+        self.pages.currentChanged.connect(self._page_turned)
         self.visibilityChanged.connect(lambda visible: self.refresh() if visible else self.map.highlight(None))
 
     def _connect_runner(self) -> None:
@@ -193,7 +194,21 @@ class PatrolDock(QgsDockWidget):
         self.state.set_data(self.data.answers())
         self._run(self.tr("Train"), lambda: recipes.train_steps(self.state))
 
+    def _take_lists(self) -> None:
+        """Weather, school terms and planned events for the coming days count without the data being checked again."""
+        data = self.state.data
+        if not self.runner.busy() and data.package and data.package == self.data.answers().package:
+            now = replace(data, **self.data.indicators.lists())
+            if now != data:
+                self.state.set_data(now)
+
+    def _page_turned(self, page: int) -> None:
+        if page == PLAN:
+            self._take_lists()
+        self.refresh()
+
     def _plan(self) -> None:
+        self._take_lists()
         ready = readiness(self.state, self.plan.answers(), "")
         self.state.set_plan(self.plan.answers())
         self._run(self.tr("Plan missions"), lambda: recipes.plan_steps(self.state, ready.forecast_anew))

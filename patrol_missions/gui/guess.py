@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from patrol_missions.core import withheld
+
 # Per role, patterns from the surest to the vaguest; names are compared in lower case with all separators as "_".
 _PATTERNS = {
     "category": (
@@ -51,6 +53,23 @@ def guess_field(names: Iterable[str], role: str, taken: Iterable[str] = ()) -> s
             if re.fullmatch(pattern, re.sub(r"[\W_]+", "_", name.lower()).strip("_")):
                 return name
     return ""
+
+
+# Of areas: what is an amount and can be shared out, and what is a rate or an average.
+_RATE = (
+    r"(.*_)?(pct|percent(age)?|rate|share|ratio|density|median.*|mean|avg|average|per)(_.*)?|.*income.*|.*(pct|percent)"
+)
+_AMOUNT = (
+    r"(.*_)?((tot(al)?)?pop(ulation)?\d*|residents|inhabitants|households|units|jobs|workers|employe(es|d)|visitors|beds|vacan(t|cies)"
+    r"|total|count)(_.*)?"
+)
+
+
+def guess_measures(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Which numeric fields of areas are amounts, and which are rates or averages; the others are neither."""
+    plain = {name: re.sub(r"[\W_]+", "_", name.lower()).strip("_") for name in names if not withheld.reason(name)}
+    rates = [name for name, text in plain.items() if re.fullmatch(_RATE, text)]
+    return [name for name, text in plain.items() if name not in rates and re.fullmatch(_AMOUNT, text)], rates
 
 
 def guess_fields(names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:

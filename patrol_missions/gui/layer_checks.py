@@ -1,4 +1,4 @@
-"""A combo box in which any number of the project's layers of one kind can be ticked."""
+"""A combo box in which any number of the project's layers of some kinds can be ticked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class LayerChecks(QgsCheckableComboBox):
     """Offers layers that are not our own results; ``sample_roles`` are layers of the sample city that may be ticked."""
 
     def __init__(
-        self, kind: QgsWkbTypes.GeometryType, sample_roles: Iterable[str], parent: QWidget | None = None
+        self, kinds: Iterable[QgsWkbTypes.GeometryType], sample_roles: Iterable[str], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self._kind = kind
+        self._kinds = tuple(kinds)
         self._roles = frozenset(("", *sample_roles))
         shrinkable(self)
         self.setDefaultText(QCoreApplication.translate("LayerChecks", "none"))
@@ -54,6 +54,6 @@ class LayerChecks(QgsCheckableComboBox):
             self.addItemWithCheckState(layer.name(), state, layer.id())
 
     def _fits(self, layer: object) -> bool:
-        if not isinstance(layer, QgsVectorLayer) or layer.geometryType() != self._kind:
+        if not isinstance(layer, QgsVectorLayer) or layer.geometryType() not in self._kinds:
             return False
         return str(layer.customProperty(ROLE_PROPERTY, "")) in self._roles

@@ -32,6 +32,7 @@ def roles() -> dict[str, Role]:
         "incidents": Role(tr("Incidents"), visible=False),
         "forecast": Role(tr("Risk")),
         "grid": Role(tr("Grid")),
+        "measured": Role(tr("Grid with indicators"), visible=False),
         "sample_events": Role(tr("Events"), visible=False, subgroup=data),
         "sample_places": Role(tr("Places"), visible=False, subgroup=data),
         "sample_incidents": Role(tr("Incidents as recorded"), visible=False, subgroup=data),

@@ -12,9 +12,11 @@ from qgis.PyQt.QtWidgets import QVBoxLayout, QWidget
 
 from patrol_missions.gui.data_check import CheckBox
 from patrol_missions.gui.data_incidents import IncidentsBox
+from patrol_missions.gui.data_indicators import IndicatorsBox
 from patrol_missions.gui.data_place import PlaceBox
 from patrol_missions.gui.forms import Banner, Page, add_row, button, default, form, side_by_side, theme_icon
 from patrol_missions.gui.project_state import DataForm, ProjectState
+from patrol_missions.gui.readiness import changed_since_training
 from patrol_missions.gui.recipes import default_package
 from patrol_missions.gui.shifts_table import ShiftsTable
 
@@ -29,11 +31,14 @@ class DataPage(Page):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._state: ProjectState | None = None
+        self._engine_problem = ""
         self._category_map = ""
         self._suggested = ""
         self.incidents = IncidentsBox()
         self.place = PlaceBox()
         self.shifts = ShiftsTable()
+        self.indicators = IndicatorsBox()
         self.found = CheckBox()
         shifts_box = QgsCollapsibleGroupBoxBasic(tr("Shifts"))
         QVBoxLayout(shifts_box).addWidget(self.shifts)
@@ -61,7 +66,7 @@ class DataPage(Page):
         self.card_button.clicked.connect(self._open_card)
         self._card = ""
 
-        for part in (self.incidents, self.place, shifts_box, self._results_box()):
+        for part in (self.incidents, self.place, shifts_box, self.indicators, self._results_box()):
             self.column.addWidget(part)
         self.column.addLayout(side_by_side(self.check_button))
         self.column.addWidget(self.found)
@@ -72,6 +77,10 @@ class DataPage(Page):
 
         self.incidents.unreadable.connect(self.trouble)
         self.place.unreadable.connect(self.trouble)
+        self.indicators.unreadable.connect(self.trouble)
+        self.indicators.changed.connect(self._tell_status)
+        self.incidents.time_zone.currentTextChanged.connect(self.indicators.suggest_country)
+        self.indicators.suggest_country(self.incidents.time_zone.currentText())
         self.found.trouble.connect(self.trouble)
         self.found.mapping_saved.connect(self._use_mapping)
         self.place.boundary.changed.connect(self._suggest_name)
@@ -99,6 +108,7 @@ class DataPage(Page):
     def tear_down(self) -> None:
         """Stop listening to the project."""
         self.place.tear_down()
+        self.indicators.tear_down()
 
     def answers(self) -> DataForm:
         """What the page says now."""
@@ -109,6 +119,7 @@ class DataPage(Page):
             category_map=self._category_map,
             **self.incidents.answers(),
             **self.place.answers(),
+            **self.indicators.answers(),
         )
 
     def show_answers(self, answers: DataForm) -> None:
@@ -116,6 +127,8 @@ class DataPage(Page):
         self._category_map = answers.category_map
         self.incidents.show_answers(answers)
         self.place.show_answers(answers)
+        self.indicators.show_answers(answers)
+        self.indicators.suggest_country(self.incidents.time_zone.currentText())
         self.shifts.set_values(answers.shifts or default("trainmodel", "SHIFTS", []))
         self.name.setText(answers.jurisdiction)
         if answers.package:
@@ -143,8 +156,21 @@ class DataPage(Page):
         self.train_button.setEnabled(ready and checked)
         self.card_button.setVisible(trained and Path(self._card).is_file())
         self.plan_button.setVisible(trained)
-        if engine_problem:
-            self.status.say("mIconWarning", engine_problem)
+        self._state, self._engine_problem = state, engine_problem
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        """Say how things stand, and what comes next."""
+        state = self._state
+        if state is None:
+            return
+        trained = bool(state.value("train", "MODEL"))
+        changed = changed_since_training(state, self.answers()) if trained else []
+        if self._engine_problem:
+            self.status.say("mIconWarning", self._engine_problem)
+        elif changed:
+            told = tr("Changed since the model was trained: {what}. Train it anew, so that it counts.")
+            self.status.say("mIconWarning", told.format(what=", ".join(changed)))
         elif trained and _later(state, "check", "train"):
             self.status.say(
                 "mIconInfo",
@@ -154,7 +180,7 @@ class DataPage(Page):
             )
         elif trained:
             self.status.say("mIconSuccess", tr("The model is trained. Next: plan missions."))
-        elif checked:
+        elif state.layer("incidents") is not None and state.layer("grid") is not None:
             self.status.say("mIconInfo", tr("Next: train the model on the checked incidents."))
         else:
             self.status.say("mIconInfo", tr("Next: choose incidents and boundary, then check the data."))

@@ -45,6 +45,14 @@ class DataForm:
     cell_size_m: float = 250.0
     exclusions: list[str] = field(default_factory=list)
     indicators: list[str] = field(default_factory=list)
+    areas: str = ""
+    area_sums: list[str] = field(default_factory=list)
+    area_means: list[str] = field(default_factory=list)
+    streets: str = ""
+    events: str = ""
+    holidays: str = ""
+    weather: str = ""
+    school_terms: str = ""
     shifts: list[str] = field(default_factory=list)
     category_map: str = ""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from qgis.PyQt.QtCore import QCoreApplication
 
-from patrol_missions.gui.project_state import PlanForm, ProjectState
+from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,65 @@ class Readiness:
     sentence: str
 
 
-def asked_of_forecast(form: PlanForm) -> str:
+def asked_of_forecast(form: PlanForm, data: DataForm) -> str:
     """The answers that a forecast depends on; stored with it, so that a changed answer is noticed."""
-    return json.dumps([form.start, form.shift_count, form.weights_preset])
+    coming = [data.weather, data.school_terms, data.events]
+    return json.dumps([form.start, form.shift_count, form.weights_preset, *coming])
+
+
+def asked_of_model(data: DataForm) -> str:
+    """The answers that a model depends on; stored with it.
+
+    Of lists that go on, such as planned events, it depends on their being given: newer ones are for the forecast.
+    """
+    return json.dumps({
+        "shifts": data.shifts,
+        "time_zone": data.time_zone,
+        "places": sorted(data.indicators),
+        "areas": [data.areas, sorted(data.area_sums), sorted(data.area_means)],
+        "streets": data.streets,
+        "events": bool(data.events),
+        "holidays": data.holidays,
+        "weather": bool(data.weather),
+        "school_terms": bool(data.school_terms),
+    })  # fmt: skip
+
+
+_SAME = ("places", "areas", "streets")
+"""A forecast must have the same of these as its model."""
+
+
+def changed_since_training(state: ProjectState, data: DataForm, of: Collection[str] = ()) -> list[str]:
+    """What of the answers is not as it was when the model was trained, in words.
+
+    :param of: only these, unless empty
+    """
+    words = {
+        "shifts": tr("shifts"),
+        "time_zone": tr("time zone"),
+        "places": tr("places"),
+        "areas": tr("areas with numbers"),
+        "streets": tr("streets"),
+        "events": tr("planned events"),
+        "holidays": tr("public holidays"),
+        "weather": tr("weather"),
+        "school_terms": tr("school terms"),
+    }
+    before = json.loads(state.value("train", "asked") or "{}")  # older projects did not keep it
+    now = json.loads(asked_of_model(data))
+    return [words[name] for name in of or now if before.get(name, now[name]) != now[name]]
+
+
+def _removed(state: ProjectState) -> list[str]:
+    """Which layers that a forecast needs are not in the project any more, in words."""
+    data = state.data
+    needed = {
+        tr("places"): data.indicators,
+        tr("planned events"): [data.events],
+        tr("weather"): [data.weather],
+        tr("school terms"): [data.school_terms],
+    }
+    return [what for what, ids in needed.items() if any(each and not state.project.mapLayer(each) for each in ids)]
 
 
 def readiness(state: ProjectState, form: PlanForm, engine_problem: str) -> Readiness:
@@ -42,6 +99,15 @@ def readiness(state: ProjectState, form: PlanForm, engine_problem: str) -> Readi
             False, False, "mIconWarning",
             tr("The grid or the checked incidents were removed from the project. Check the data again."),
         )  # fmt: skip
+    for what, sentence in (
+        (_removed(state), tr("Removed from the project: {what}. Add it again, or choose another on the Data page.")),
+        (
+            changed_since_training(state, state.data, _SAME),
+            tr("Changed since the model was trained: {what}. Train it anew on the Data page, or choose as before."),
+        ),
+    ):
+        if what:
+            return Readiness(False, False, "mIconWarning", sentence.format(what=", ".join(what)))
     stale = _stale_sentence(state, form)
     if stale:
         return Readiness(True, True, "mIconWarning", stale)
@@ -65,7 +131,7 @@ def _stale_sentence(state: ProjectState, form: PlanForm) -> str:
         when = state.at(key)
         if when is not None and when > made:
             return sentence
-    if state.value("forecast", "asked") != asked_of_forecast(form):
+    if state.value("forecast", "asked") != asked_of_forecast(form, state.data):
         return tr("The forecast was made with other settings. Plan missions makes it anew.")
     return ""
 

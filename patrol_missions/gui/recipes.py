@@ -110,24 +110,64 @@ def check_steps(state: ProjectState) -> list[Step]:
     ]  # fmt: skip
 
 
-def train_steps(state: ProjectState) -> list[Step]:
-    """Train the model."""
+def train_steps(state: ProjectState, measured: bool | None = None) -> list[Step]:
+    """Measure areas and streets where there are any, then train the model.
+
+    :param measured: whether there are any, where the answers do not say so yet
+    """
     files, project = files_of(state.data), state.project
 
     def train() -> dict[str, Any]:
         form = state.data
         return {
-            "GRID": _made(state, "grid"),
-            "INCIDENTS": _made(state, "incidents"),
+            **_history(state),
             "SHIFTS": list(form.shifts),
             "TIME_ZONE": form.time_zone,
-            "INDICATORS": form.indicators,
+            "HOLIDAYS": form.holidays,
             "MODEL": files.beside("model.zip"),
             "CARD": files.beside("model_card.html"),
             "SCORES": files.table("scores", project),
         }
 
-    return [_step("train", "trainmodel", tr("Train the model"), train, {"SCORES": "scores"}, 12)]
+    steps = [_step("train", "trainmodel", tr("Train the model"), train, {"SCORES": "scores"}, 12)]
+    return [_measure_step(state), *steps] if (_has_measures(state.data) if measured is None else measured) else steps
+
+
+def _history(state: ProjectState) -> dict[str, Any]:
+    """What training, forecasting and explaining are given alike: the past, and all that shifts risk."""
+    form = state.data
+    measured = _has_measures(form)
+    return {
+        "GRID": _made(state, "measured" if measured else "grid"),
+        "INCIDENTS": _made(state, "incidents"),
+        "INDICATORS": form.indicators,
+        "INDICATOR_FIELDS": state.value("measure", "FIELDS").split(",") if measured else [],
+        "WEATHER": form.weather,
+        "SCHOOL_TERMS": form.school_terms,
+        "EVENTS": form.events,
+    }
+
+
+def _has_measures(form: DataForm) -> bool:
+    return bool(form.areas or form.streets)
+
+
+def _measure_step(state: ProjectState) -> Step:
+    """Measure areas and streets around each cell."""
+    files, project = files_of(state.data), state.project
+
+    def measure() -> dict[str, Any]:
+        form = state.data
+        return {
+            "GRID": _made(state, "grid"),
+            "AREAS": form.areas,
+            "AREA_SUMS": form.area_sums,
+            "AREA_MEANS": form.area_means,
+            "STREETS": form.streets,
+            "OUTPUT": files.table("measured", project),
+        }
+
+    return _step("measure", "addindicators", tr("Measure areas and streets"), measure, {"OUTPUT": "measured"}, 1)
 
 
 def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
@@ -137,9 +177,7 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
     def forecast() -> dict[str, Any]:
         return {
             "MODEL": state.value("train", "MODEL"),
-            "GRID": _made(state, "grid"),
-            "INCIDENTS": _made(state, "incidents"),
-            "INDICATORS": state.data.indicators,
+            **_history(state),
             "START": _moment(form),
             "SHIFT_COUNT": form.shift_count,
             "WEIGHTS_PRESET": form.weights_preset,
@@ -161,7 +199,15 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
                    {"OUTPUT": "missions", "SUMMARY": "summary"}, 1)]  # fmt: skip
     if forecast_anew:
         steps.insert(0, _step("forecast", "forecastrisk", tr("Forecast the risk"), forecast, {"OUTPUT": "forecast"}, 3))
+        if _has_measures(state.data) and not _is_measured(state):
+            steps.insert(0, _measure_step(state))
     return steps
+
+
+def _is_measured(state: ProjectState) -> bool:
+    """Whether areas and streets were measured on the grid as it is."""
+    grid, measured = state.at("grid"), state.at("measure")
+    return state.layer("measured") is not None and grid is not None and measured is not None and measured > grid
 
 
 def explain_step(state: ProjectState, cell: str, output: str) -> Step:
@@ -171,9 +217,7 @@ def explain_step(state: ProjectState, cell: str, output: str) -> Step:
         return {
             "FORECAST": _made(state, "forecast"),
             "MODEL": state.value("train", "MODEL"),
-            "GRID": _made(state, "grid"),
-            "INCIDENTS": _made(state, "incidents"),
-            "INDICATORS": state.data.indicators,
+            **_history(state),
             "CELLS": cell,
             "REASONS": _REASONS,
             "OUTPUT": output,
@@ -226,7 +270,10 @@ def _made(state: ProjectState, role: str) -> str:
     if layer is None:
         raise InputError(
             tr("Layer “{layer}” was removed from the project.").format(layer=roles()[role].title),
-            tr("Plan again: it is made anew.") if role == "forecast" else tr("Check the data again: it is made anew."),
+            {
+                "forecast": tr("Plan again: it is made anew."),
+                "measured": tr("Train again: it is made anew."),
+            }.get(role, tr("Check the data again: it is made anew.")),
         )
     return layer.id()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from patrol_missions.gui import layers
 from patrol_missions.gui.project_state import ProjectState
-from patrol_missions.gui.readiness import asked_of_forecast
+from patrol_missions.gui.readiness import asked_of_forecast, asked_of_model
 from patrol_missions.gui.runner import Done
 from patrol_missions.gui.sample import sample_made
 
@@ -15,7 +15,9 @@ def keep(state: ProjectState, done: Done) -> None:
         layers.place(state.project, layer, role, state.data.jurisdiction)
     values = dict(done.values)
     if done.step.key == "forecast":
-        values["asked"] = asked_of_forecast(state.plan)
+        values["asked"] = asked_of_forecast(state.plan, state.data)
+    if done.step.key == "train":
+        values["asked"] = asked_of_model(state.data)
     state.record(done.step.key, values, done.layers)
     if done.step.key == "sample":
         state.set_data(sample_made(state))

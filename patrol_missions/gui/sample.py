@@ -8,7 +8,7 @@ from qgis.core import QgsProject
 from qgis.PyQt.QtCore import QCoreApplication
 
 from patrol_missions.gui import settings
-from patrol_missions.gui.guess import guess_field, guess_fields
+from patrol_missions.gui.guess import guess_field, guess_fields, guess_measures
 from patrol_missions.gui.project_state import DataForm, ProjectState
 from patrol_missions.gui.recipes import check_steps, plan_steps, sample_step, train_steps
 from patrol_missions.gui.runner import Step
@@ -30,7 +30,9 @@ def sample_made(state: ProjectState) -> DataForm:
     """What the data page is told once the layers are there: the same guesses that a user would start from."""
     incidents, districts = state.layer("sample_incidents"), state.layer("sample_districts")
     boundary, places = state.layer("sample_boundary"), state.layer("sample_places")
-    exclusions = state.layer("sample_exclusions")
+    exclusions, events = state.layer("sample_exclusions"), state.layer("sample_events")
+    areas = state.layer("sample_areas")
+    sums, means = guess_measures([field.name() for field in areas.fields() if field.isNumeric()]) if areas else ([], [])
     wanted = ("category", "id", "reported", "end", "start", "recorded_district")
     fields = guess_fields(incidents.fields().names(), wanted) if incidents else {}
     return replace(
@@ -44,9 +46,13 @@ def sample_made(state: ProjectState) -> DataForm:
         crs=boundary.crs().authid() if boundary else "",
         exclusions=[exclusions.id()] if exclusions else [],
         indicators=[places.id()] if places else [],
+        areas=areas.id() if areas else "",
+        area_sums=sums,
+        area_means=means,
+        events=events.id() if events else "",
     )
 
 
 def sample_steps(state: ProjectState) -> list[Step]:
     """From nothing to missions."""
-    return [sample_step(state), *check_steps(state), *train_steps(state), *plan_steps(state, forecast_anew=True)]
+    return [sample_step(state), *check_steps(state), *train_steps(state, True), *plan_steps(state, forecast_anew=True)]

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ os.environ["QGIS_CUSTOM_CONFIG_PATH"] = _PROFILE.name
 
 from osgeo import gdal  # noqa: E402
 from qgis.core import Qgis, QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject  # noqa: E402
-from qgis.PyQt.QtCore import QT_VERSION_STR  # noqa: E402
+from qgis.PyQt.QtCore import QT_VERSION_STR, QCoreApplication, QEvent  # noqa: E402
 
 _running: list[QgsApplication] = []
 _LEVELS = {Qgis.MessageLevel.Warning: logging.WARNING, Qgis.MessageLevel.Critical: logging.ERROR}
@@ -74,6 +75,40 @@ def processing(qgis_application: QgsApplication) -> Iterator[object]:
     QgsApplication.processingRegistry().addProvider(provider)
     yield module
     QgsApplication.processingRegistry().removeProvider(provider)
+
+
+@pytest.fixture
+def project(qgis_application: QgsApplication) -> Iterator[QgsProject]:
+    """A project of its own, beside the open one."""
+    project = QgsProject()
+    yield project
+    project.clear()
+
+
+@pytest.fixture
+def open_project(processing: object) -> Iterator[QgsProject]:
+    """The open project, empty, with our algorithms at hand."""
+    project = QgsProject.instance()
+    project.clear()
+    yield project
+    project.clear()
+
+
+@pytest.fixture
+def state(project: QgsProject) -> Iterator[object]:
+    """What a project of its own knows of a jurisdiction."""
+    from patrol_missions.gui.project_state import ProjectState
+
+    state = ProjectState(project)
+    yield state
+    state.tear_down()
+
+
+def close(widget: Any) -> None:
+    """As the plugin does; at once, since Python's garbage collector would do so in the midst of another test."""
+    widget.tear_down()
+    widget.deleteLater()
+    QCoreApplication.sendPostedEvents(widget, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

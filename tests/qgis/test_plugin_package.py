@@ -9,7 +9,6 @@ from qgis.core import (
     QgsGeometry,
     QgsProcessingContext,
     QgsProcessingUtils,
-    QgsProject,
     QgsVectorLayer,
     QgsWkbTypes,
 )
@@ -17,13 +16,6 @@ from qgis.core import (
 from patrol_missions.core.errors import InputError
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.recipes import Files
-
-
-@pytest.fixture
-def project(qgis_application):
-    project = QgsProject()
-    yield project
-    project.clear()
 
 
 def write(files, project, name):

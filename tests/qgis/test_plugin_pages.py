@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conftest import close
 from qgis.core import QgsCoordinateReferenceSystem, QgsFeature, QgsGeometry, QgsProject, QgsVectorLayer
-from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QEvent, Qt, QTimeZone
+from qgis.PyQt.QtCore import QDateTime, Qt, QTimeZone
 from qgis.PyQt.QtGui import QColor
 
 from patrol_missions.core.errors import InputError
@@ -22,25 +23,10 @@ from patrol_missions.processing_algorithms.parameters import DEFAULT_SHIFTS, shi
 
 
 @pytest.fixture
-def project(processing):
-    project = QgsProject.instance()
-    project.clear()
-    yield project
-    project.clear()
-
-
-@pytest.fixture
-def page(project):
+def page(open_project):
     page = DataPage()
     yield page
     close(page)
-
-
-def close(page):
-    """As the dock does; at once, since Python's garbage collector would do so in the midst of another test."""
-    page.tear_down()
-    page.deleteLater()
-    QCoreApplication.sendPostedEvents(page, QEvent.Type.DeferredDelete)
 
 
 def add(uri, name, wkt=""):

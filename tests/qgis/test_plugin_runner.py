@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingParameterNumber,
     QgsProcessingProvider,
-    QgsProject,
     QgsTask,
 )
 from qgis.PyQt import sip
@@ -105,13 +104,6 @@ def provider(processing):
     QgsApplication.processingRegistry().addProvider(provider)
     yield provider
     QgsApplication.processingRegistry().removeProvider(provider)
-
-
-@pytest.fixture
-def project(qgis_application):
-    project = QgsProject()
-    yield project
-    project.clear()
 
 
 class Heard:

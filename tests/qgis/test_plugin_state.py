@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from qgis.core import QgsProject, QgsVectorLayer
 
 from patrol_missions.gui.layers import ROLE_PROPERTY, place
 from patrol_missions.gui.project_state import SCOPE, DataForm, PlanForm, ProjectState
 from patrol_missions.gui.readiness import asked_of_forecast, readiness
-
-
-@pytest.fixture
-def project(qgis_application):
-    project = QgsProject()
-    yield project
-    project.clear()
-
-
-@pytest.fixture
-def state(project):
-    state = ProjectState(project)
-    yield state
-    state.tear_down()
 
 
 def layer(project, name="layer", uri="Polygon?crs=EPSG:32618&field=cell_id:string"):
@@ -99,7 +84,7 @@ def test_readiness_leads_from_nothing_to_missions(project, state):
     state.record("train", {"MODEL": "m.zip"}, {})
     ready = readiness(state, plan, "")
     assert (ready.can_plan, ready.forecast_anew) == (True, True)
-    state.record("forecast", {"asked": asked_of_forecast(plan)}, {"forecast": layer(project)})
+    state.record("forecast", {"asked": asked_of_forecast(plan, state.data)}, {"forecast": layer(project)})
     ready = readiness(state, plan, "")
     assert (ready.can_plan, ready.forecast_anew) == (True, False)
     state.record("allocate", {}, {"missions": layer(project)})
@@ -111,7 +96,7 @@ def test_a_forecast_grows_stale(project, state):
     state.record("grid", {}, {"grid": layer(project)})
     state.record("check", {}, {"incidents": layer(project)})
     state.record("train", {"MODEL": "m.zip"}, {})
-    state.record("forecast", {"asked": asked_of_forecast(plan)}, {"forecast": layer(project)})
+    state.record("forecast", {"asked": asked_of_forecast(plan, state.data)}, {"forecast": layer(project)})
     assert not readiness(state, plan, "").forecast_anew
     assert readiness(state, PlanForm(shift_count=3), "").forecast_anew
     assert not readiness(state, PlanForm(missions_per_district=9, seed=4), "").forecast_anew

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import sample_chain
+from conftest import close
 from qgis.core import QgsCoordinateTransform, QgsPointXY, QgsProject
-from qgis.PyQt.QtCore import QCoreApplication, QEvent
 
 from patrol_missions.core.names import expected_fields
 from patrol_missions.gui.project_state import ProjectState
@@ -15,21 +15,14 @@ from patrol_missions.gui.why_reasons import Bar
 
 
 @pytest.fixture
-def project(processing):
-    project = QgsProject.instance()
-    project.clear()
-    yield project
-    project.clear()
-
-
-@pytest.fixture
 def forecast(processing):
     return sample_chain.made().layer("forecast")
 
 
 @pytest.fixture
-def state(project):
-    state = ProjectState(project)
+def state(open_project):
+    """Of the open project."""
+    state = ProjectState(open_project)
     yield state
     state.tear_down()
 
@@ -38,9 +31,7 @@ def state(project):
 def panel(state):
     panel = WhyPanel(state)
     yield panel
-    panel.tear_down()
-    panel.deleteLater()
-    QCoreApplication.sendPostedEvents(panel, QEvent.Type.DeferredDelete)
+    close(panel)
 
 
 def best(layer):

@@ -8,6 +8,8 @@ from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QAction, QDockWidget
 from qgis.utils import loadPlugin, startPlugin, unloadPlugin
 
+DATA = 1
+
 
 def panel(desk):
     """The panel of the tool."""
@@ -57,6 +59,44 @@ def step_a_plan_is_made(desk):
     assert desk.dock.state.layer("forecast") is not None
     assert "Click a cell" in panel(desk).banner.text()
     desk.canvas_ready()
+
+
+def step_the_data_page_shows_what_the_plan_was_made_with(desk):
+    dock = desk.dock
+    dock.setUserVisible(True)
+    dock.show_page(DATA)
+    box, page = dock.data.indicators, dock.data
+    assert box.isCollapsed(), "a first model does without"
+    assert box.title() == "Indicators (3)"
+    box.setCollapsed(False)
+    page.ensureWidgetVisible(box.terms)
+    page.ensureWidgetVisible(box.places)
+    desk.breathe(100)
+    assert box.events.layer() == dock.state.layer("sample_events")
+    assert box.areas.layer() == dock.state.layer("sample_areas")
+    assert box.sums.names() == ["population", "workers"]
+    assert box.means.names() == ["median_income", "vacancy_percent"]
+    assert "Next: plan missions" in page.status.text()
+    desk.grab("why_0_indicators")
+    box.holidays.set_code("US-NJ")
+    assert "Changed since the model was trained: public holidays." in page.status.text()
+    box.holidays.set_code("")
+    assert "Changed" not in page.status.text()
+
+
+def step_the_reasons_are_asked_for_with_the_games_of_the_forecast(desk):
+    layer = desk.dock.state.layer("forecast")
+    by_a_game = QgsFeatureRequest().setFilterExpression("\"reasons\" LIKE '%a planned event nearby%'").setLimit(1)
+    row = next(layer.getFeatures(by_a_game))
+    desk.window.findChild(QAction, "patrolMissionsWhyAction").trigger()
+    desk.canvas_ready()
+    click_map(desk, row.geometry().centroid().asPoint())
+    wait_for_reasons(desk)
+    shown = panel(desk)
+    assert row["cell_id"] in shown.place.text()
+    assert shown.reasons.rows
+    assert shown.banner.text() == "", "a model trained with events would miss them"
+    shown.show_cell(None, layer)
 
 
 def step_a_click_tells_at_once_what_the_layers_know(desk):
