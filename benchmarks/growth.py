@@ -29,6 +29,7 @@ from measure import measure  # noqa: E402
 from patrol_missions.core.jobs import Job, read_job, write_job  # noqa: E402
 from patrol_missions.core.messages import Progress  # noqa: E402
 from patrol_missions.core.tables import Table  # noqa: E402
+from patrol_missions.engine import memory  # noqa: E402
 from patrol_missions.engine.context import JobContext  # noqa: E402
 from patrol_missions.engine.jobs import find  # noqa: E402
 
@@ -80,6 +81,7 @@ def run(name: str, folder: Path) -> None:
             judging += now - last
         last = now
 
+    memory.give_back_early()  # as the worker does
     find(name)(parameters, job.tables, JobContext(folder, hear))
     print(f"judging {judging:.1f}")
 

@@ -19,12 +19,14 @@ from pathlib import Path
 from patrol_missions import __version__
 from patrol_missions.core import messages
 from patrol_missions.core.errors import EngineError, PatrolError, is_disk_full
+from patrol_missions.engine import memory
 
 _LOOK_IN_LOG = "The log has the details for whoever maintains the plugin; please report them."
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do the job in the folder that the first argument names."""
+    memory.give_back_early()
     folder = Path((sys.argv[1:] if arguments is None else arguments)[0])
     send = _Sender(_reserve_stdout())
     _end_with_parent(folder)

@@ -18,7 +18,7 @@ from forecast_makers import SIZE_M, Said, grid_table, hot_city, incident_table, 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.forecast import bundle, forecast_job, model, train_job
+from patrol_missions.engine.forecast import bundle, events, features, forecast_job, model, train_job
 from patrol_missions.engine.forecast.panel import DAY_S
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
@@ -398,10 +398,38 @@ def test_trees_start_from_the_baseline_and_keep_its_total() -> None:
     count[7] = 41  # concentrated, as counts of crime are
     origin = np.arange(rows) // 1000 * DAY_S
     data = TrainingSet(signal, count.astype(np.float32), np.ones(rows, np.float32), log, origin.astype(np.int64))
-    trees = model.fit(data, ["a", "b", "c", "d"], 1, rounds=60)
+    trees = model.fit(data, np.zeros(4, np.int64), 1, rounds=60)
     total = np.exp(log + trees.log_factor(signal)).sum()
     assert total == pytest.approx(count.sum(), rel=0.1)
     assert np.exp(trees.log_factor(signal)).max() < 1000
     again = model.Trees(trees.regression, trees.text, trees.rounds)
     np.testing.assert_array_equal(again.log_factor(signal), trees.log_factor(signal))
     assert "num_threads" not in trees.text
+
+
+def test_what_has_a_sign_never_works_against_it() -> None:
+    """In noise, where trees would find ups and downs, more of a raising feature lowers nothing, wherever it stands."""
+    rng = np.random.default_rng(9)
+    signal = rng.exponential(size=(60_000, 3)).astype(np.float32)
+    wave = 0.8 * np.sin(3 * signal[:, 0]) - 0.5 * signal[:, 1] * (signal[:, 2] > 1) + 0.4 * np.cos(2 * signal[:, 1])
+    log, ones = np.full(len(signal), -2.0), np.ones(len(signal), np.float32)
+    count = rng.poisson(np.exp(log + wave)).astype(np.float32)
+    data = TrainingSet(signal, count, ones, log, np.zeros(len(signal), np.int64))
+    ladder = np.linspace(0, 4, 60, dtype=np.float32)
+
+    def steps(signs: list[int], feature: int) -> np.ndarray:
+        trees = model.fit(data, np.array(signs), 1, rounds=60)
+        rungs = np.repeat(signal[:50, None], len(ladder), axis=1)
+        rungs[:, :, feature] = ladder
+        return np.diff(trees.log_factor(rungs.reshape(-1, 3)).reshape(50, -1), axis=1)
+
+    assert steps([0, 0, 0], 0).min() < -0.05
+    assert steps([0, 0, 0], 1).max() > 0.05
+    assert steps([1, -1, 0], 0).min() >= -1e-9
+    assert steps([1, -1, 0], 1).max() <= 1e-9
+
+
+def test_signs_belong_to_features_that_exist(trained: tuple[Path, JobResult, Said]) -> None:
+    signs = features.signs(bundle.load(trained[0] / "model.zip").feature_names)
+    assert ((signs > 0).sum(), (signs < 0).sum()) == (4, 2)
+    assert features.signs([events.FEATURE]).tolist() == [1]

@@ -48,6 +48,19 @@ _RIVALS = (
 )
 _COUNTS = ((_SHORT, "7 d"), (_MONTH, "28 d"), (_QUARTER, "91 d"), (_YEAR, "365 d"))
 
+_RAISING = ("own count 7 d", "own count 28 d", "own count around 7 d", "own count around 28 d", events.FEATURE)
+_LOWERING = ("days since last", "days since last around")
+
+
+def signs(names: Sequence[str]) -> np.ndarray:
+    """Where theory says which way a feature works: 1 if more of it cannot lower the risk, -1 if it cannot raise it.
+
+    A place where a crime has just happened, or next to one, is no safer for it, all else equal (repeat and near-repeat
+    victimisation: Townsley, Homel & Chaseling 2003, Brit. J. Criminol. 43:615-633), nor one by a planned event. Shape
+    (features,), 0 where there is no such theory.
+    """
+    return np.array([(name in _RAISING) - (name in _LOWERING) for name in names], dtype=np.int64)
+
 
 class Features:
     """Features as known now, for any cells and any of the given instances.

@@ -85,21 +85,24 @@ class Trees:
 
 def fit(
     rows: TrainingSet,
-    names: list[str],
+    signs: np.ndarray,
     seed: int,
     rounds: int | None = None,
     stopping_from: int | None = None,
 ) -> Trees:
-    """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later."""
-    first = regression.fit(rows)
+    """Train on rows; the number of trees is given, or chosen on the rows whose origin is ``stopping_from`` or later.
+
+    :param signs: of each feature: 1 where more of it must not lower what is expected, -1 where it must not raise it
+    """
+    first = regression.fit(rows, signs)
     rows = replace(rows, log_surface=rows.log_surface + first.log_factor(rows.features))
-    parameters = {**_PARAMETERS, "seed": seed}
+    parameters = {**_PARAMETERS, "monotone_constraints": signs.tolist(), "seed": seed}
     if rounds is not None or stopping_from is None:
         count = MOST_ROUNDS if rounds is None else max(rounds, 1)
-        return Trees(first, *_as_text(lightgbm.train(parameters, _dataset(rows, names), count), count))
+        return Trees(first, *_as_text(lightgbm.train(parameters, _dataset(rows), count), count))
     border = int(np.searchsorted(rows.origin, stopping_from))
-    data = _dataset(rows.take(slice(0, border)), names)
-    late = _dataset(rows.take(slice(border, None)), names, data)
+    data = _dataset(rows.take(slice(0, border)))
+    late = _dataset(rows.take(slice(border, None)), data)
     stop = lightgbm.early_stopping(_PATIENCE, verbose=False)
     booster = lightgbm.train(
         parameters, data, MOST_ROUNDS, valid_sets=[late], callbacks=[stop], keep_training_booster=True
@@ -107,9 +110,9 @@ def fit(
     return Trees(first, *_as_text(booster, booster.best_iteration))
 
 
-def _dataset(rows: TrainingSet, names: list[str], reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+def _dataset(rows: TrainingSet, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
     # LightGBM reads some characters of names as JSON; numbers are safe and the bundle has the real names.
-    safe = [f"f{index}" for index in range(len(names))]
+    safe = [f"f{index}" for index in range(rows.features.shape[1])]
     return lightgbm.Dataset(
         rows.features,
         rows.count,

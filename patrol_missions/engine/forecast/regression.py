@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.optimize import lsq_linear
 
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
@@ -73,8 +75,11 @@ class Regression:
         return np.asarray(np.clip(values, -_FARTHEST, _FARTHEST, out=values))
 
 
-def fit(rows: TrainingSet) -> Regression:
-    """The most likely weights under the penalty, by Newton's method."""
+def fit(rows: TrainingSet, signs: np.ndarray) -> Regression:
+    """The most likely weights under the penalty, by Newton's method.
+
+    :param signs: 1 where a weight must not be below 0, -1 where not above, 0 where it is free; shape (features,)
+    """
     features, expected = rows.features, rows.weight * np.exp(rows.log_surface)
     usual = features.mean(axis=0, dtype=np.float64)
     scale = np.where((features.min(axis=0) >= 0) & (usual > 0), _SCALE * usual, 0.0)
@@ -87,15 +92,16 @@ def fit(rows: TrainingSet) -> Regression:
     mean /= expected.sum()
     spread = np.sqrt(np.maximum(square / expected.sum() - mean**2, 0.0))
     spread = np.where(spread > _STILL * (1.0 + np.abs(mean)), spread, 1.0)
-    return _newton(rows, Regression(scale, _firm(mean), _firm(spread), empty, empty, 0.0))
+    return _newton(rows, Regression(scale, _firm(mean), _firm(spread), empty, empty, 0.0), signs)
 
 
-def _newton(rows: TrainingSet, found: Regression) -> Regression:
+def _newton(rows: TrainingSet, found: Regression, signs: np.ndarray) -> Regression:
     width = len(found.weight)
     values = np.ones((len(rows), width + 1), dtype=np.float32)
     for chunk in _chunks(len(rows)):
         values[chunk, :width] = found.standard(rows.features[chunk])
     penalty = np.append(np.full(width, _RIDGE), _TINY)
+    bounds = np.append(np.where(signs > 0, 0.0, -np.inf), -np.inf), np.append(np.where(signs < 0, 0.0, np.inf), np.inf)
     weight = np.zeros(width + 1)
     for _ in range(_ROUNDS):
         gradient, curvature = -penalty * weight, np.diag(penalty)
@@ -104,7 +110,7 @@ def _newton(rows: TrainingSet, found: Regression) -> Regression:
             expected = rows.weight[chunk] * np.exp(rows.log_surface[chunk] + part @ weight)
             gradient += (rows.count[chunk] * rows.weight[chunk] - expected) @ part
             curvature += (part * expected[:, None]).T @ part
-        step = np.linalg.solve(curvature, gradient)
+        step = _best(curvature, gradient + curvature @ weight, bounds) - weight
         weight += step / max(float(np.abs(step).max()), 1.0)
         if np.abs(step).max() < _CLOSE:
             break
@@ -115,6 +121,13 @@ def _newton(rows: TrainingSet, found: Regression) -> Regression:
         told += (rows.weight[chunk] * np.exp(rows.log_surface[chunk]) * (part @ weight - weight[-1])) @ part
     gain = _firm(weight[:-1] * told[:-1])
     return replace(found, weight=weight[:-1], gain=gain, constant=float(weight[-1]))
+
+
+def _best(curvature: np.ndarray, slope: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The x within bounds that minimises x curvature x / 2 - slope x."""
+    root = np.linalg.cholesky(curvature)
+    target = solve_triangular(root, slope, lower=True)
+    return np.asarray(lsq_linear(root.T, target, bounds, method="bvls").x)
 
 
 def _firm(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ weighted sums over the sample are unbiased for the whole panel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -15,38 +15,6 @@ from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.panel import Labels
 
 STRATA = 12
-
-
-@dataclass(eq=False)
-class Rows:
-    """Training rows of one category, gathered origin by origin."""
-
-    features: list[np.ndarray] = field(default_factory=list)
-    count: list[np.ndarray] = field(default_factory=list)
-    weight: list[np.ndarray] = field(default_factory=list)
-    log_surface: list[np.ndarray] = field(default_factory=list)
-    origin: list[np.ndarray] = field(default_factory=list)
-
-    def add(
-        self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_surface: np.ndarray, origin: int
-    ) -> None:
-        """Append the rows of one origin."""
-        self.features.append(features)
-        self.count.append(count.astype(np.float32))
-        self.weight.append(weight.astype(np.float32))
-        self.log_surface.append(log_surface)
-        self.origin.append(np.full(len(count), origin, dtype=np.int64))
-
-    def between(self, first: int, last: int) -> TrainingSet:
-        """The rows of origins from one moment up to another."""
-        rows = self.whole()
-        begin = int(np.searchsorted(rows.origin, first, side="left"))
-        return rows.take(slice(begin, int(np.searchsorted(rows.origin, last, side="right"))))
-
-    def whole(self) -> TrainingSet:
-        """All rows so far as arrays; what was gathered before stays as it is."""
-        parts = (self.features, self.count, self.weight, self.log_surface, self.origin)
-        return TrainingSet(*(np.concatenate(part) for part in parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +42,40 @@ class TrainingSet:
         return TrainingSet(
             self.features[rows], self.count[rows], self.weight[rows], self.log_surface[rows], self.origin[rows]
         )
+
+
+class Rows:
+    """Training rows of one category, gathered origin by origin.
+
+    :ivar origins: how many origins there are rows of
+    :ivar positives: how many rows have incidents
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[TrainingSet] = []
+        self.origins = self.positives = 0
+
+    def add(
+        self, features: np.ndarray, count: np.ndarray, weight: np.ndarray, log_surface: np.ndarray, origin: int
+    ) -> None:
+        """Append the rows of one origin."""
+        origins = np.full(len(count), origin, dtype=np.int64)
+        counts, weights = count.astype(np.float32), weight.astype(np.float32)
+        self._parts.append(TrainingSet(features, counts, weights, log_surface, origins))
+        self.origins += 1
+        self.positives += int((count > 0).sum())
+
+    def between(self, first: int, last: int) -> TrainingSet:
+        """The rows of origins from one moment up to another."""
+        rows = self.whole()
+        begin = int(np.searchsorted(rows.origin, first, side="left"))
+        return rows.take(slice(begin, int(np.searchsorted(rows.origin, last, side="right"))))
+
+    def whole(self) -> TrainingSet:
+        """All rows so far. They are kept as one part from then on: memory holds them once."""
+        names = [each.name for each in fields(TrainingSet)]
+        self._parts = [TrainingSet(*(np.concatenate([getattr(p, name) for p in self._parts]) for name in names))]
+        return self._parts[0]
 
 
 def sample(

@@ -207,20 +207,19 @@ class _Training:
                 return None
             rows = self.rows[category].between(self.timeline.since(moment), moment - self.timeline.step_s)
             stopping = self.timeline.stopping(moment)
-            return partial(model.fit, rows, self.names, self.seed, stopping_from=stopping)
+            return partial(model.fit, rows, featuring.signs(self.names), self.seed, stopping_from=stopping)
 
         self.trees[:] = self.workers.apart(grow, self.count)
 
     def _too_little(self, category: int) -> str:
         """Why no trees can be grown; empty when they can."""
         rows = self.rows[category]
-        if len(rows.count) < _FEWEST_ORIGINS:
+        if rows.origins < _FEWEST_ORIGINS:
             return "LightGBM was not tried: the history is too short."
-        positives = sum(int((count > 0).sum()) for count in rows.count)
-        if positives >= _FEWEST_POSITIVES:
+        if rows.positives >= _FEWEST_POSITIVES:
             return ""
         return (
-            f"LightGBM was not tried: {positives} cell-shifts with incidents to learn from, "
+            f"LightGBM was not tried: {rows.positives} cell-shifts with incidents to learn from, "
             f"{_FEWEST_POSITIVES} are needed."
         )
 
@@ -288,7 +287,8 @@ class _Training:
             last = self.trees[category]
             if not choices[category].uses_trees or last is None:
                 return None
-            return partial(model.fit, self.rows[category].whole(), self.names, self.seed, rounds=last.rounds)
+            rows, signs = self.rows[category].whole(), featuring.signs(self.names)
+            return partial(model.fit, rows, signs, self.seed, rounds=last.rounds)
 
         final = self.workers.apart(grow, self.count)
         self.progress(high, "Checking totals")
