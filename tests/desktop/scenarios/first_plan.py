@@ -267,6 +267,7 @@ def step_cancelling_while_a_result_is_written_keeps_the_one_before(desk):
 
 def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
     bare, mute, unreachable = [], [], []
+    desk.dock.data.indicators.setCollapsed(False)
     for number in (START, DATA, PLAN):
         desk.dock.show_page(number)
         desk.breathe()

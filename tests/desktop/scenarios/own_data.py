@@ -47,6 +47,7 @@ def step_files_are_opened_from_the_page(desk):
     assert answers.crs == "EPSG:32618"
     assert answers.jurisdiction == "Old town"
     dock.data.incidents.time_zone.setCurrentText("America/New_York")
+    assert dock.data.answers().holidays == "US"
 
 
 def step_the_check_tells_its_verdict(desk):
