@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from qgis.core import (
@@ -54,13 +55,22 @@ def source_of(
             tr("Layer “{layer}” has no points that say where its events take place.").format(layer=source.name),
             tr("Choose a layer of points, or leave the planned events blank."),
         )
-    there = spelled(source)
-    if not any(all(field in there for field in pair) for pair in _TIMES):
+    check_times(source, tr("Layer “{layer}” does not say when its events take place."))
+    return source
+
+
+def times_of(there: Collection[str]) -> tuple[str, str] | None:
+    """The fields that tell begin and end, of those that are there (in small letters): in UTC, else in local time."""
+    return next((pair for pair in _TIMES if all(field in there for field in pair)), None)
+
+
+def check_times(source: LayerSource, sentence: str) -> None:
+    """Raise the sentence for a layer without fields that tell begin and end."""
+    if times_of(spelled(source)) is None:
         raise InputError(
-            tr("Layer “{layer}” does not say when its events take place.").format(layer=source.name),
+            sentence.format(layer=source.name),
             tr("It needs the fields start and end (UTC), or start_local and end_local."),
         )
-    return source
 
 
 def read(
@@ -71,7 +81,7 @@ def read(
 ) -> Table:
     """The events, as the engine takes them."""
     there = spelled(source)
-    times = next(pair for pair in _TIMES if all(field in there for field in pair))
+    times = times_of(there) or ()
     fields = {field: (there[field], As.TIME) for field in times}
     if "reach_m" in there:
         fields["reach_m"] = (there["reach_m"], As.NUMBER)

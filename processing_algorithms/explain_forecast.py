@@ -44,6 +44,7 @@ class ExplainForecastAlgorithm(PatrolAlgorithm):
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
     EVENTS = "EVENTS"
+    VISITS = "VISITS"
     CELLS = "CELLS"
     TOP = "TOP"
     CATEGORY = "CATEGORY"

@@ -40,6 +40,7 @@ class ForecastRiskAlgorithm(PatrolAlgorithm):
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
     EVENTS = "EVENTS"
+    VISITS = "VISITS"
     START = "START"
     SHIFT_COUNT = "SHIFT_COUNT"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"

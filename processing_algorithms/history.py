@@ -1,4 +1,4 @@
-"""What training and forecasting read alike: grid, clean incidents, indicators, tables of days, planned events."""
+"""What training and forecasting read alike: grid, incidents, indicators, tables of days, planned events, visits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from patrol_missions.bridge.places import read_grid, read_indicator
 from patrol_missions.bridge.sources import LayerSource, layers_of
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import events
+from patrol_missions.processing_algorithms import events, visits
 from patrol_missions.processing_algorithms.days import Days, place
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -51,13 +51,14 @@ class Sources:
     fields: tuple[str, ...]
     days: Days
     events: LayerSource | None
+    visits: LayerSource | None
     transforms: QgsCoordinateTransformContext
 
     @classmethod
     def of(
         cls, algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
     ) -> Sources:
-        """GRID, INCIDENTS, INDICATORS split by KIND_FIELD, INDICATOR_FIELDS; WEATHER, SCHOOL_TERMS, EVENTS if any."""
+        """GRID, INCIDENTS, INDICATORS split by KIND_FIELD, INDICATOR_FIELDS; WEATHER, SCHOOL_TERMS, EVENTS, VISITS."""
         layers = layers_of(algorithm, parameters, "INDICATORS", context)
         return cls(
             LayerSource.from_parameter(algorithm, parameters, "GRID", context),
@@ -67,6 +68,7 @@ class Sources:
             tuple(algorithm.parameterAsFields(parameters, "INDICATOR_FIELDS", context)),
             Days.of(algorithm, parameters, context),
             events.source_of(algorithm, parameters, "EVENTS", context),
+            visits.source_of(algorithm, parameters, "VISITS", context),
             context.transformContext(),
         )
 
@@ -106,6 +108,9 @@ def read(sources: Sources, feedback: QgsProcessingFeedback, end: float) -> Histo
     tables = {"cells": cells, "incidents": incidents, **sources.days.tables(PartialFeedback(feedback, last, last))}
     if sources.events is not None:
         tables["events"] = events.read(sources.events, crs, sources.transforms, PartialFeedback(feedback, last, last))
+    if sources.visits is not None:
+        step = PartialFeedback(feedback, last, last)
+        tables["visits"] = visits.read(sources.visits, crs, sources.transforms, size_m, step)
     names = []
     for name, source in sources.indicators:
         step = PartialFeedback(feedback, last, end)

@@ -12,7 +12,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
 )
 
-from patrol_missions.processing_algorithms import checks, days, events
+from patrol_missions.processing_algorithms import checks, days, events, visits
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm
 from patrol_missions.processing_algorithms.parameters import tr
@@ -51,6 +51,7 @@ def add(algorithm: PatrolAlgorithm, model_help: str, incidents_help: str) -> Non
         ),
     )
     algorithm.add(events.parameter("EVENTS"), events.parameter_help())
+    algorithm.add(visits.parameter("VISITS"), visits.parameter_help())
 
 
 def problem(algorithm: PatrolAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext) -> str:

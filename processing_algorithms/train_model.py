@@ -19,7 +19,7 @@ from qgis.core import (
 )
 
 from patrol_missions.core.jobs import Job
-from patrol_missions.processing_algorithms import checks, days, events, history, verdicts
+from patrol_missions.processing_algorithms import checks, days, events, history, verdicts, visits
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
@@ -41,6 +41,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
     WEATHER = "WEATHER"
     SCHOOL_TERMS = "SCHOOL_TERMS"
     EVENTS = "EVENTS"
+    VISITS = "VISITS"
     AS_OF = "AS_OF"
     SEED = "SEED"
     THREADS = "THREADS"
@@ -158,6 +159,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.tr("Table with the first and last day of every school term in its fields start and end."),
         )
         self.add(events.parameter(self.EVENTS), events.parameter_help())
+        self.add(visits.parameter(self.VISITS), visits.parameter_help())
 
     def add_advanced(self) -> None:
         """Declare what few change."""
@@ -203,7 +205,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
 
     def _lists_problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Which list has nothing to learn from; a forecast may do with such a one."""
-        given = (name for name in (self.WEATHER, self.SCHOOL_TERMS, self.EVENTS) if parameters.get(name))
+        given = (name for name in (self.WEATHER, self.SCHOOL_TERMS, self.EVENTS, self.VISITS) if parameters.get(name))
         found = (checks.empty_problem(self.source(parameters, name, context)) for name in given)
         return next(filter(None, found), "")
 

@@ -51,6 +51,7 @@ INPUTS = (
     ("WEATHER", "forecast"),
     ("SCHOOL_TERMS", "forecast"),
     ("EVENTS", "forecast"),
+    ("VISITS", "forecast"),
     ("START", "forecast"),
     ("SHIFT_COUNT", "forecast"),
     ("WEIGHTS_PRESET", "forecast"),

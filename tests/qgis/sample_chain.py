@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qgis.core import QgsVectorLayer
+from qgis.core import QgsProcessingException, QgsVectorLayer
 
 ZONE = "America/New_York"
 ODD = 'Theft “2-wheel” "quick" <b>🚲, etc.'
@@ -58,6 +58,14 @@ class Chain:
             "INDICATORS": [self.path("places")],
             **other,
         }
+
+    def refusal(self, algorithm: str, **given: Any) -> str:
+        """The sentence with which an algorithm refuses what it is given beside the history."""
+        import processing
+
+        with pytest.raises(QgsProcessingException) as caught:
+            processing.run(f"patrolmissions:{algorithm}", self.history(**given))
+        return str(caught.value)
 
 
 @lru_cache(maxsize=1)

@@ -38,13 +38,7 @@ def chain(processing: Any, engine_python: Path) -> Chain:
 def refused(chain: Chain, processing: Any) -> Any:
     """Run a forecast with an events layer and return the sentence that it is refused with."""
 
-    def run(layer: QgsVectorLayer) -> str:
-        parameters = chain.history(MODEL=chain.path("model.zip"), OUTPUT="memory:", EVENTS=layer)
-        with pytest.raises(QgsProcessingException) as caught:
-            processing.run("patrolmissions:forecastrisk", parameters)
-        return str(caught.value)
-
-    return run
+    return lambda layer: chain.refusal("forecastrisk", MODEL=chain.path("model.zip"), OUTPUT="memory:", EVENTS=layer)
 
 
 def read(layer: QgsVectorLayer) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.data.shifts import Shift, ShiftPlan
+from patrol_missions.engine.forecast import visits
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.calendar import Calendar
 from patrol_missions.engine.forecast.calibration import Calibration
@@ -32,6 +33,7 @@ from patrol_missions.engine.forecast.model import Trees
 from patrol_missions.engine.forecast.panel import Cells
 from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.surface import Roughness, Start
+from patrol_missions.engine.forecast.visits import Patrol
 
 SCHEMA = 5
 """Version of the bundle's format."""
@@ -103,6 +105,11 @@ class Bundle:
         """Whether planned events move the forecast."""
         return FEATURE in self.feature_names
 
+    @property
+    def knows_visits(self) -> bool:
+        """Whether visits of patrol move the forecast."""
+        return visits.FEATURES[0] in self.feature_names
+
     def _check_indicators(self, names: Sequence[str], fields: Sequence[str]) -> None:
         missing = [f"“{name}” is missing" for name in self.indicators if name not in names]
         extra = [f"“{name}” is new" for name in names if name not in self.indicators]
@@ -144,7 +151,7 @@ class Bundle:
             warnings.append(
                 f"The model was trained without these indicator fields, and ignores them: {', '.join(unused)}."
             )
-        return warnings + self._about_events(indicators.events)
+        return warnings + self._about_events(indicators.events) + self._about_visits(indicators.patrol)
 
     def _about_events(self, events: Events | None) -> list[str]:
         if self.knows_events and events is None:
@@ -152,6 +159,14 @@ class Bundle:
         if events is not None and not self.knows_events:
             return ["The model was trained without planned events, and ignores those given."]
         return list(events.warnings) if events is not None else []
+
+    def _about_visits(self, patrol: Patrol | None) -> list[str]:
+        if self.knows_visits and patrol is None:
+            text = "The model was trained with visits of patrol, and none are given: the forecast takes all cells for "
+            return [text + "unpatrolled lately."]
+        if patrol is not None and not self.knows_visits:
+            return ["The model was trained without visits of patrol, and ignores those given."]
+        return list(patrol.warnings) if patrol is not None else []
 
 
 def save(bundle: Bundle, path: Path) -> None:

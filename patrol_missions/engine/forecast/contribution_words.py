@@ -12,6 +12,7 @@ from patrol_missions.engine.forecast.contributions import (
     EVENTS,
     HABITS,
     HERE,
+    PATROL,
     PLACE,
     RECENT,
     TIME,
@@ -34,6 +35,7 @@ TITLES = {
     TIME: "day and shift",
     AREA: "size",
     EVENTS: "planned events",
+    PATROL: "patrol lately",
 }
 """What a group is called in one or two words; the others are called as their indicator or feature."""
 
@@ -73,6 +75,7 @@ class Words:
             TIME: self._time,
             AREA: self._area,
             EVENTS: self._events,
+            PATROL: self._patrol,
         }[group](cell, instance)
 
     def _recent(self, cell: int, _instance: int) -> str:
@@ -125,6 +128,16 @@ class Words:
             return "no planned event nearby in this shift"
         return f"planned events nearby: {_figure(near)} (1 is one in this cell all through the shift)"
 
+    def _patrol(self, cell: int, _instance: int) -> str:
+        patrol = self.features.indicators.patrol
+        if patrol is None:
+            return "no visit of patrol is known"
+        lately, week = (patrol.visits.minutes_within(self.history.as_of, days) / 60.0 for days in (_RECENT_DAYS, 7.0))
+        if lately[cell] == 0:
+            return f"not patrolled in the last {_RECENT_DAYS:g} days (typical cell: {_hours(np.median(lately))})"
+        text = f"patrolled {_hours(lately[cell])} in the last {_RECENT_DAYS:g} days"
+        return f"{text}, {_hours(week[cell])} of them in the last 7 (typical cell: {_hours(np.median(lately))})"
+
     def _place(self, name: str, cell: int, instance: int) -> str:
         indicators = self.features.indicators
         if name in indicators.names:
@@ -148,6 +161,10 @@ def _count(count: float) -> str:
 def _number(count: float) -> str:
     whole = round(float(count))
     return incidents(whole) if whole else "no incident"
+
+
+def _hours(hours: float) -> str:
+    return f"{_figure(hours)} h" if hours >= 0.05 or hours == 0 else "a few minutes"
 
 
 def _figure(value: float) -> str:

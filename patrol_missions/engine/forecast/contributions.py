@@ -17,14 +17,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from patrol_missions.engine.forecast import planning
+from patrol_missions.engine.forecast import planning, visits
 from patrol_missions.engine.forecast.bundle import CategoryModel
 from patrol_missions.engine.forecast.events import FEATURE
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.surface import baseline_parts
 
 AREA, ELSEWHERE, AROUND, HERE = "area", "elsewhere", "around", "here"
-RECENT, HABITS, TIME, EVENTS = "recent", "habits", "time", "events"
+RECENT, HABITS, TIME, EVENTS, PATROL = "recent", "habits", "time", "events", "patrol"
 VALUE_OF = "value of "
 """Prefix of features that are fields of the grid."""
 
@@ -72,6 +72,7 @@ _GROUPS = {
     "start hour": HABITS,
     "weekend": HABITS,
     FEATURE: EVENTS,
+    **dict.fromkeys(visits.FEATURES, PATROL),
 }
 
 

@@ -17,7 +17,9 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.data.zones import Zone
+from patrol_missions.engine.forecast import spans
 from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.spans import Words
 
 FEATURE = "planned events nearby"
 """Name of the feature that they make."""
@@ -28,6 +30,7 @@ REACH_M = 500.0
 FARTHEST_REACH_M = 5000.0
 _AROUND_S = 3600  # before the start and after the end, while people come and go
 _MOST = 2.0
+_WORDS = Words("planned event", "planned events", "the events")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +121,8 @@ def of(cells: Cells, tables: Mapping[str, Table], zone: Zone) -> Events | None:
     table = tables["events"]
     if len(table) == 0:
         return none(cells)
-    start, end = _times(table, "start", zone), _times(table, "end", zone)
-    x, y = table["x"].astype(np.float64), table["y"].astype(np.float64)
-    placed, timed = np.isfinite(x) & np.isfinite(y), ~(np.isnat(start) | np.isnat(end))
-    for there, what in ((placed, "a place"), (timed, "a start and an end"), (placed & timed, "a place and times")):
-        if not there.any():
-            raise InputError(f"No planned event has {what}.", "Choose a layer with them, or leave the events blank.")
-    whole = np.flatnonzero(placed & timed)
-    start, end = start[whole].astype(np.int64), end[whole].astype(np.int64)
-    early = int((end < start).sum())
-    if early:
-        what = (
-            "A planned event ends before it starts" if early == 1 else f"{early} planned events end before they start"
-        )
-        raise InputError(f"{what}.", "Mend the times.")
+    found = spans.of(table, zone, _WORDS)
+    whole = found.rows
     reach = table["reach_m"][whole].astype(np.float64) if "reach_m" in table else np.full(len(whole), np.nan)
     reach = np.where(np.isnan(reach), REACH_M, reach)
     if not ((reach > 0) & (reach <= FARTHEST_REACH_M)).all():
@@ -139,22 +130,13 @@ def of(cells: Cells, tables: Mapping[str, Table], zone: Zone) -> Events | None:
             f"A planned event has a reach of {reach[(reach <= 0) | (reach > FARTHEST_REACH_M)][0]:g} m.",
             f"Give metres above 0 and up to {FARTHEST_REACH_M:g}, or nothing for {REACH_M:g}.",
         )
-    spots, place = np.unique(np.column_stack([x[whole], y[whole], reach]), axis=0, return_inverse=True)
+    spots, place = np.unique(np.column_stack([found.x, found.y, reach]), axis=0, return_inverse=True)
     first, cell, weight = _within_reach(cells, spots)
-    warnings = []
-    if len(whole) < len(table):
-        warnings.append(f"Planned events without a place or a time are left out: {len(table) - len(whole)}.")
+    warnings = list(found.warnings)
     if len(cell) == 0:
         warnings.append("No planned event reaches any cell of the grid.")
-    found = (start - _AROUND_S, end + _AROUND_S, place.reshape(-1), first, cell, weight)
-    return Events(len(cells), *found, tuple(warnings))
-
-
-def _times(table: Table, name: str, zone: Zone) -> np.ndarray:
-    """Moments of ``start`` or ``end`` in UTC, datetime64[s]."""
-    if name in table:
-        return table[name].astype("datetime64[s]")
-    return zone.to_utc(table[f"{name}_local"].astype("datetime64[s]"))
+    felt = (found.start - _AROUND_S, found.end + _AROUND_S)
+    return Events(len(cells), *felt, place.reshape(-1), first, cell, weight, tuple(warnings))
 
 
 def _within_reach(cells: Cells, spots: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

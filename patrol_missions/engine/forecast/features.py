@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from patrol_missions.engine.data.shifts import Instances
-from patrol_missions.engine.forecast import baselines, events
+from patrol_missions.engine.forecast import baselines, events, visits
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.events import Nearby
@@ -68,7 +68,7 @@ class Features:
     :param history: advanced to the moment of planning; must not be advanced while this is in use
     :param instances: shift instances that rows may refer to
     :param surfaces: the risk surfaces on which the models stand
-    :param indicators: place layers, fields of the grid and planned events
+    :param indicators: place layers, fields of the grid, planned events and visits of patrol
     :param others: categories (indices) whose counts every model sees
     :param days: factors of holidays, weather and the like on the totals
     """
@@ -123,6 +123,7 @@ class Features:
         own += ["days since last", "days since last around", "share inside"]
         own += [f"count of other {place}" for place in range(len(self.others))]
         own += self.indicators.columns()[0]
+        own += visits.FEATURES if self.indicators.patrol is not None else ()
         own += ["shift share", "shift share around", "shift share of all categories"]
         own += ["weekend share", "weekend share around", "weekend share of all categories"]
         own += ["shift", "start hour", "weekend"]
@@ -148,7 +149,7 @@ class Features:
         since = history.days_since_last()[category]
         columns += [since, self._around_minimum(since), cells.share_inside]
         columns += [history.decayed[_YEAR, other] for other in self.others]
-        columns += self.indicators.columns()[1]
+        columns += self.indicators.columns()[1] + self._patrol
         return np.stack(columns, axis=1).astype(np.float32)
 
     def _by_shift(self, category: int) -> np.ndarray:
@@ -179,6 +180,12 @@ class Features:
         """How near planned events are; ``None`` where the models know nothing of events."""
         planned = self.indicators.events
         return None if planned is None else planned.nearby(self.instances)
+
+    @cached_property
+    def _patrol(self) -> list[np.ndarray]:
+        """What patrol did lately; nothing where the models know nothing of visits."""
+        patrol = self.indicators.patrol
+        return [] if patrol is None else patrol.columns(self.history.as_of)
 
     @cached_property
     def _time(self) -> np.ndarray:

@@ -40,6 +40,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     context.progress(0.1, "Sorting incidents into cells and shifts")
     history, begin, said = _history(model, cells, tables["incidents"], parameters)
     warnings += said
+    if places.patrol is not None:
+        warnings += places.patrol.ends_early(history.end)
     count = int(parameters.get("shift_count") or 21)
     instances = model.plan.following(begin, count)
     if len(instances) == 0:

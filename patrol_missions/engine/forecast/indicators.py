@@ -1,9 +1,9 @@
-"""What shifts risk beside incidents: places (bars, stations, schools ...), numbers of cells, and planned events."""
+"""What shifts risk beside incidents: places (bars, schools ...), numbers of cells, planned events, visits of patrol."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from patrol_missions.core.nearness import FARTHEST_M, RADII_M
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast.events import Events
 from patrol_missions.engine.forecast.panel import Cells
+from patrol_missions.engine.forecast.visits import Patrol
 
 
 @dataclass(frozen=True, eq=False)
 class Indicators:
-    """Place layers seen from the cells, fields of the grid, and planned events.
+    """Place layers seen from the cells, fields of the grid, planned events and visits of patrol.
 
     :param names: what people call each layer
     :param distance_m: from each cell's centre to the nearest place, float32, shape (layers, cells), at most 750 m
@@ -28,6 +29,7 @@ class Indicators:
     :param fields: names of the grid's fields
     :param values: their values, the city's median where a cell has none, float32, shape (fields, cells)
     :param events: ``None`` where the models know nothing of events
+    :param patrol: ``None`` where the models know nothing of visits
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Indicators:
     fields: tuple[str, ...]
     values: np.ndarray
     events: Events | None = None
+    patrol: Patrol | None = None
 
     def columns(self) -> tuple[list[str], list[np.ndarray]]:
         """Names and values of the features that places and fields make."""
@@ -54,8 +57,13 @@ class Indicators:
         """Some of the layers and fields, in the order given."""
         layers = [self.names.index(name) for name in names]
         values = self.values[[self.fields.index(name) for name in fields]]
-        return Indicators(
-            tuple(names), self.distance_m[layers], self.density[layers], tuple(fields), values, self.events
+        return replace(
+            self,
+            names=tuple(names),
+            distance_m=self.distance_m[layers],
+            density=self.density[layers],
+            fields=tuple(fields),
+            values=values,
         )
 
 

@@ -13,7 +13,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.shifts import ShiftPlan
-from patrol_missions.engine.forecast import bundle, day_factor, events, indicators, panel, settings
+from patrol_missions.engine.forecast import bundle, day_factor, events, indicators, panel, settings, visits
 from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.day_factor import DayFactor
 from patrol_missions.engine.forecast.indicators import Indicators
@@ -56,13 +56,16 @@ def read(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Jo
             "The list of planned events is empty: nothing can be learned from it.",
             "Choose a layer that has the past ones, too, or leave the events blank.",
         )
-    for warning in planned.warnings if planned is not None else ():
-        context.warning(warning)
-    places = replace(indicators.of(cells, parameters, tables), events=planned)
+    patrol = visits.to_learn_from(cells, tables, plan.zone)
+    places = replace(indicators.of(cells, parameters, tables), events=planned, patrol=patrol)
     days = day_factor.of(day_factor.calendar_of(parameters), tables, plan.zone)
     history = panel.build(incidents, cells, plan, names, settings.moment(parameters.get("as_of"), "as-of time"))
     history = _with_incidents(history, incidents, plan, parameters, context)
     _check_enough(history)
+    for warning in planned.warnings if planned is not None else ():
+        context.warning(warning)
+    for warning in (*patrol.warnings, *patrol.begins_late(history.begin)) if patrol is not None else ():
+        context.warning(warning)
     return Inputs(history, places, days, missing, [name for name in names if name not in history.categories])
 
 
@@ -89,10 +92,15 @@ def read_for_model(parameters: Mapping[str, Any], tables: Mapping[str, Table]) -
     model = bundle.load(Path(str(parameters["model"])))
     cells = Cells.of(tables["cells"], float(parameters["cell_size_m"]))
     planned = events.of(cells, tables, model.plan.zone)
-    places = replace(indicators.of(cells, parameters, tables), events=planned)
+    patrol = visits.of(cells, tables, model.plan.zone)
+    places = replace(indicators.of(cells, parameters, tables), events=planned, patrol=patrol)
     warnings = model.check(cells, places)
     places = places.only(model.indicators, model.indicator_fields)
-    places = replace(places, events=(planned or events.none(cells)) if model.knows_events else None)
+    places = replace(
+        places,
+        events=(planned or events.none(cells)) if model.knows_events else None,
+        patrol=(patrol or visits.none(cells)) if model.knows_visits else None,
+    )
     # A table without rows says nothing of the coming days, as if none were given.
     filled = {name: table for name, table in tables.items() if len(table)}
     return ForModel(model, cells, places, day_factor.of(model.calendar, filled, model.plan.zone), warnings)

@@ -22,6 +22,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 _TOP_PERCENTS = (1, 2, 5, 10, 25)
 _NEAR_M = 200.0
 _NEAR_AN_EVENT = 0.1
+_PATROLLED_MIN = 60.0
 _EVENT = "a planned event nearby in this shift"
 YEARS = 3
 """How far back long-run counts look."""
@@ -92,7 +93,7 @@ class _Facts:
 
     def sentences(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
         """Sentences for rows of instance and cell, the most telling first."""
-        found = [self._events(instance, cell), self._recent(cell), self._standing(cell)]
+        found = [self._events(instance, cell), self._recent(cell), *self._patrol(cell), self._standing(cell)]
         found += [self._own_shift(instance, cell), *self._places(cell)]
         found += [self._city_rhythm(instance), self._last(cell), self._count(cell), self._quiet(cell)]
         return found
@@ -118,6 +119,20 @@ class _Facts:
             around[cell],
             lambda n: f"{n} incidents of {self.label} in this cell or next to it in the last 28 days, more than usual",
         )
+
+    def _patrol(self, cell: np.ndarray) -> list[_Sentence]:
+        """Patrol that may have held incidents down has gone."""
+        patrol = self.features.indicators.patrol
+        if patrol is None:
+            return []
+        lately, week = (patrol.visits.minutes_within(self.history.as_of, days) for days in (28.0, 7.0))
+        return [
+            _Sentence(
+                ((lately >= _PATROLLED_MIN) & (week == 0))[cell],
+                np.rint(lately / 60.0).astype(np.int64)[cell],
+                lambda n: f"patrolled {n} h in the last 28 days, but not in the last 7",
+            )
+        ]
 
     def _standing(self, cell: np.ndarray) -> _Sentence:
         """Among the busiest cells of the last years."""

@@ -58,7 +58,7 @@ def _facts(
     history, when = trained.panel, trained.timeline
     shifts = ", ".join(f"{each.name} {each.start}–{each.end}" for each in history.plan.shifts)
     used = ["incidents", "cells", *(str(each["table"]) for each in listed)]
-    used += [name for name in ("weather", "school_terms", "events") if name in tables]
+    used += [name for name in ("weather", "school_terms", "events", "visits") if name in tables]
     return {
         "version": __version__,
         "lightgbm": lightgbm.__version__,

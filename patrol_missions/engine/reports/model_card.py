@@ -28,13 +28,18 @@ _OFFICERS = (
         "does an incident outside mean that you were wrong to leave."
     ),
 )
+_PATROL = "It does not know what patrols did. Where they deterred incidents, it may expect too few once they stay away."
+_PATROL_KNOWN = (
+    "Of patrols it knows the visits it was given. It follows what went with them in the past, which need not be what "
+    "they brought about: patrols go where more is expected. It takes patrol to go on as of late, and knows nothing of "
+    "patrol that is planned; what months of patrol did to counts of years, it puts right only in part."
+)
 _LIMITS = (
     "It knows only recorded incidents: crime not reported, or recorded late or in the wrong place, is not in it.",
     (
         "Where patrols find incidents by themselves, more patrol makes more records. Categories that depend on "
         "enforcement should be left out; Check incidents leaves them out by default."
     ),
-    "It does not know what patrols did. Where they deterred incidents, it may expect too few once they stay away.",
     (
         "It learned from the past. After a change of recording, of boundaries or of life in the city, train it again "
         "and look at the level: the forecast follows the last weeks, but needs a few of them."
@@ -79,7 +84,7 @@ def render(
             html.heading("For officers"),
             *(html.paragraph(text) for text in _OFFICERS),
             html.heading("Limits"),
-            html.bullets(_LIMITS),
+            html.bullets(_limits(indicators)),
             *_made_of(trained, indicators),
             *datasheet.blocks(trained, left_out, quality),
             *_record(facts),
@@ -92,6 +97,10 @@ def render(
         blocks,
         f"Patrol Missions {facts['version']}.",
     )
+
+
+def _limits(indicators: Indicators) -> list[str]:
+    return [*_LIMITS[:2], _PATROL if indicators.patrol is None else _PATROL_KNOWN, *_LIMITS[2:]]
 
 
 def _verdict(trained: Trained) -> html.Html:
@@ -175,6 +184,10 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
         blocks.append(html.paragraph(f"{what}: {_listed(used) if used else 'none'}."))
     if indicators.events is not None:
         blocks.append(html.paragraph("Planned events: as listed, from an hour before their start to an hour after."))
+    if indicators.patrol is not None:
+        number, (first, last) = len(indicators.patrol.visits), indicators.patrol.period
+        text = f"Visits of patrol: {number:,} of two minutes or more in cells of the grid, {first} to {last}."
+        blocks.append(html.paragraph(text))
     return blocks
 
 
