@@ -1,4 +1,4 @@
-"""The part of the data page about all else that shifts risk: places, areas, streets, days and planned events."""
+"""The part of the data page about all else that shifts risk: places, areas, streets, days, events and patrol."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IndicatorsBox(QgsCollapsibleGroupBoxBasic):
         add_row(self._layout, tr("Pl&aces"), self.places, help_of("trainmodel", "INDICATORS"))
         self.areas = LayerPicker(LAYER_FILTER.PolygonLayer, optional=True)
         self.areas.changed.connect(self._suggest_fields)
-        add_row(self._layout, tr("Areas with n&umbers"), self.areas, help_of("addindicators", "AREAS"))
+        add_row(self._layout, tr("Areas"), self.areas, help_of("addindicators", "AREAS"))
         self.sums, self.means = FieldChecks(), FieldChecks()
         self._captions = [
             add_row(self._layout, tr("Totals"), self.sums, help_of("addindicators", "AREA_SUMS")),
@@ -75,6 +75,8 @@ class IndicatorsBox(QgsCollapsibleGroupBoxBasic):
         add_row(self._layout, tr("&Weather"), self.weather, help_of("trainmodel", "WEATHER"))
         self.terms = LayerPicker(LAYER_FILTER.NoGeometry, optional=True)
         add_row(self._layout, tr("Sch&ool terms"), self.terms, help_of("forecastrisk", "SCHOOL_TERMS"))
+        self.visits = LayerPicker(LAYER_FILTER.PointLayer | LAYER_FILTER.NoGeometry, optional=True)
+        add_row(self._layout, tr("Patrol visits"), self.visits, help_of("trainmodel", "VISITS"))
 
     def _pickers(self) -> dict[str, LayerPicker]:
         """Those for one layer, by their names in the form."""
@@ -84,6 +86,7 @@ class IndicatorsBox(QgsCollapsibleGroupBoxBasic):
             "events": self.events,
             "weather": self.weather,
             "school_terms": self.terms,
+            "visits": self.visits,
         }
 
     def tear_down(self) -> None:
@@ -103,7 +106,7 @@ class IndicatorsBox(QgsCollapsibleGroupBoxBasic):
 
     def lists(self) -> dict[str, str]:
         """Those of the answers that go on with the days: a forecast takes the newest, its model being what it is."""
-        return {name: self._pickers()[name].layer_id() for name in ("events", "weather", "school_terms")}
+        return {name: self._pickers()[name].layer_id() for name in ("events", "weather", "school_terms", "visits")}
 
     def show_answers(self, answers: DataForm) -> None:
         """Show stored answers."""

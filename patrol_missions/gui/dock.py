@@ -195,7 +195,7 @@ class PatrolDock(QgsDockWidget):
         self._run(self.tr("Train"), lambda: recipes.train_steps(self.state))
 
     def _take_lists(self) -> None:
-        """Weather, school terms and planned events for the coming days count without the data being checked again."""
+        """Newer lists, as of weather, planned events and visits, count without the data being checked again."""
         data = self.state.data
         if not self.runner.busy() and data.package and data.package == self.data.answers().package:
             now = replace(data, **self.data.indicators.lists())

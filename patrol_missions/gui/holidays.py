@@ -45,6 +45,7 @@ class HolidayPicker(QComboBox):
         find_anywhere(self)
         self.lineEdit().setPlaceholderText(QCoreApplication.translate("HolidayPicker", "none"))
         self.lineEdit().setClearButtonEnabled(True)
+        self.currentIndexChanged.connect(lambda _index: self.lineEdit().setCursorPosition(0))  # long names begin there
 
     def code(self) -> str:
         """The code of what is chosen, or what was typed."""

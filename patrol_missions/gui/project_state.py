@@ -53,6 +53,7 @@ class DataForm:
     holidays: str = ""
     weather: str = ""
     school_terms: str = ""
+    visits: str = ""
     shifts: list[str] = field(default_factory=list)
     category_map: str = ""
 

@@ -23,7 +23,7 @@ class Readiness:
 
 def asked_of_forecast(form: PlanForm, data: DataForm) -> str:
     """The answers that a forecast depends on; stored with it, so that a changed answer is noticed."""
-    coming = [data.weather, data.school_terms, data.events]
+    coming = [data.weather, data.school_terms, data.events, data.visits]
     return json.dumps([form.start, form.shift_count, form.weights_preset, *coming])
 
 
@@ -42,6 +42,7 @@ def asked_of_model(data: DataForm) -> str:
         "holidays": data.holidays,
         "weather": bool(data.weather),
         "school_terms": bool(data.school_terms),
+        "visits": bool(data.visits),
     })  # fmt: skip
 
 
@@ -58,12 +59,13 @@ def changed_since_training(state: ProjectState, data: DataForm, of: Collection[s
         "shifts": tr("shifts"),
         "time_zone": tr("time zone"),
         "places": tr("places"),
-        "areas": tr("areas with numbers"),
+        "areas": tr("areas"),
         "streets": tr("streets"),
         "events": tr("planned events"),
         "holidays": tr("public holidays"),
         "weather": tr("weather"),
         "school_terms": tr("school terms"),
+        "visits": tr("patrol visits"),
     }
     before = json.loads(state.value("train", "asked") or "{}")  # older projects did not keep it
     now = json.loads(asked_of_model(data))
@@ -78,6 +80,7 @@ def _removed(state: ProjectState) -> list[str]:
         tr("planned events"): [data.events],
         tr("weather"): [data.weather],
         tr("school terms"): [data.school_terms],
+        tr("patrol visits"): [data.visits],
     }
     return [what for what, ids in needed.items() if any(each and not state.project.mapLayer(each) for each in ids)]
 

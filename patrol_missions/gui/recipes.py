@@ -145,6 +145,7 @@ def _history(state: ProjectState) -> dict[str, Any]:
         "WEATHER": form.weather,
         "SCHOOL_TERMS": form.school_terms,
         "EVENTS": form.events,
+        "VISITS": form.visits,
     }
 
 

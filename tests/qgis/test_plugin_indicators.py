@@ -16,7 +16,18 @@ from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 from patrol_missions.gui.readiness import asked_of_forecast, asked_of_model, changed_since_training, readiness
 
-MINE = ("indicators", "areas", "area_sums", "area_means", "streets", "events", "holidays", "weather", "school_terms")
+MINE = (
+    "indicators",
+    "areas",
+    "area_sums",
+    "area_means",
+    "streets",
+    "events",
+    "holidays",
+    "weather",
+    "school_terms",
+    "visits",
+)
 
 
 @pytest.fixture
@@ -37,6 +48,7 @@ def layers(open_project):
         "streets": memory_layer("LineString", [("LINESTRING(0 0, 9 9)", [])], name="streets"),
         "events": memory_layer("Point", [("POINT(1 1)", ["2024-01-01", "2024-01-02"])], times, name="games"),
         "weather": memory_layer("None", [(None, ["2024-01-01", 3.0])], "date:string,temperature:double", name="days"),
+        "visits": memory_layer("Point", [("POINT(1 1)", ["2024-01-01", "2024-01-02"])], times, name="stays"),
         "terms": memory_layer("None", [(None, ["2024-01-01", "2024-06-01"])], times, name="terms"),
     }
     open_project.addMapLayers(list(made.values()), False)
@@ -50,7 +62,7 @@ def filled(layers):
         jurisdiction="J", package="/somewhere/j.gpkg", time_zone="America/New_York", shifts=["A", "01:00", "02:00", ""],
         indicators=[layers["places"], layers["parks"]], areas=layers["areas"], area_sums=["population"],
         area_means=["income"], streets=layers["streets"], events=layers["events"], holidays="US-PA",
-        weather=layers["weather"], school_terms=layers["terms"],
+        weather=layers["weather"], school_terms=layers["terms"], visits=layers["visits"],
     )  # fmt: skip
 
 
@@ -74,7 +86,7 @@ def test_answers_survive_the_project_and_are_shown_again(page, filled, open_proj
         name: filled.__dict__[name] for name in MINE if name != "indicators"
     }
     assert sorted(page.answers().indicators) == sorted(filled.indicators), "points, lines and areas alike"
-    assert page.indicators.title() == "Indicators (7)"
+    assert page.indicators.title() == "Indicators (8)"
     page.show_answers(DataForm(time_zone="America/New_York"))
     assert not any(page.indicators.answers().values())
     assert page.indicators.title() == "Indicators"
@@ -147,7 +159,7 @@ def given(steps, key):
 
 def test_training_forecast_and_reasons_are_given_the_same(known_state, filled):
     state = known_state
-    alike = ("GRID", "INCIDENTS", "INDICATORS", "INDICATOR_FIELDS", "WEATHER", "SCHOOL_TERMS", "EVENTS")
+    alike = ("GRID", "INCIDENTS", "INDICATORS", "INDICATOR_FIELDS", "WEATHER", "SCHOOL_TERMS", "EVENTS", "VISITS")
     asked = [
         given(recipes.train_steps(state), "train"),
         given(recipes.plan_steps(state, forecast_anew=True), "forecast"),
@@ -183,12 +195,13 @@ def test_a_grid_built_anew_is_measured_anew_before_the_forecast(known_state):
     ("change", "told", "blocks"),
     [
         ({"indicators": []}, "places", True),
-        ({"area_sums": []}, "areas with numbers", True),
+        ({"area_sums": []}, "areas", True),
         ({"streets": ""}, "streets", True),
         ({"holidays": "US"}, "public holidays", False),
         ({"events": ""}, "planned events", False),
         ({"weather": ""}, "weather", False),
         ({"school_terms": ""}, "school terms", False),
+        ({"visits": ""}, "patrol visits", False),
         ({"shifts": ["B", "01:00", "02:00", ""]}, "shifts", False),
     ],
 )
@@ -205,7 +218,7 @@ def test_what_changes_the_model_is_told_by_name(known_state, change, told, block
 
 def test_newer_lists_are_for_the_forecast_not_for_the_model(known_state, layers):
     state = known_state
-    for name, other in (("events", "places"), ("weather", "terms"), ("school_terms", "weather")):
+    for name, other in (("events", "places"), ("weather", "terms"), ("school_terms", "weather"), ("visits", "places")):
         before = state.data
         state.set_data(replace(before, **{name: layers[other]}))
         assert changed_since_training(state, state.data) == []
@@ -216,7 +229,12 @@ def test_newer_lists_are_for_the_forecast_not_for_the_model(known_state, layers)
 
 
 def test_a_layer_that_was_removed_is_named(known_state, layers):
-    for name, told in (("events", "planned events"), ("places", "places"), ("terms", "school terms")):
+    for name, told in (
+        ("events", "planned events"),
+        ("places", "places"),
+        ("terms", "school terms"),
+        ("visits", "patrol visits"),
+    ):
         layer = known_state.project.mapLayer(layers[name]).clone()
         known_state.project.removeMapLayer(layers[name])
         ready = readiness(known_state, PlanForm(), "")
