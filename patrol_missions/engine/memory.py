@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_LARGE_BYTES = 1 << 20
+_LARGE_BYTES = 1 << 18
 _M_MMAP_THRESHOLD = -3  # of mallopt(3)
 
 

@@ -10,8 +10,12 @@ import pytest
 from conftest import Listener
 from made_layers import box, memory_layer
 from qgis.core import (
+    NULL,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
+    QgsFeature,
+    QgsFeatureRequest,
+    QgsGeometry,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProject,
@@ -92,14 +96,30 @@ def test_nothing_is_learned_from_an_empty_list(chain: Chain, processing: Any, tm
             processing.run("patrolmissions:trainmodel", parameters)
 
 
+def with_crowds(clean: QgsVectorLayer, spot: QgsGeometry, days: np.ndarray) -> QgsVectorLayer:
+    """The incidents, and eight thefts from vehicles at a place on the evening of each day."""
+    layer = clean.materialize(QgsFeatureRequest())
+    example = next(layer.getFeatures("category = 'Theft from vehicle'"))
+    added = []
+    for number, day in enumerate(np.repeat(days, 8)):
+        feature = QgsFeature(example)
+        feature.setGeometry(spot)
+        evening = QDateTime.fromString(f"{day + 1}T01:00:00", Qt.DateFormat.ISODate)
+        for field, value in (("event_id", f"crowd {number}"), ("start", evening), ("end", NULL), ("reported", NULL)):
+            feature[field] = value
+        added.append(feature)
+    assert layer.dataProvider().addFeatures(added)[0]
+    return layer
+
+
 def test_a_model_trained_with_events_forecasts_with_them(
     chain: Chain, processing: Any, feedback: Listener, tmp_path: Path
 ) -> None:
-    """Games on every third evening of the history and of the forecast, in the grid's first cell."""
+    """Games on every third evening of the history and of the forecast, in the grid's first cell, with many thefts."""
     cell = next(chain.layer("grid").getFeatures())
     spot = cell.geometry().centroid().asWkt()
     first = np.datetime64(chain.answers["forecastrisk"]["FIRST_START"][:10])
-    days = [first + int(number) for number in np.arange(-540, 9, 3)]
+    days = first + np.arange(-540, 9, 3)
     games = memory_layer(
         "Point",
         [(spot, [f"{day} 19:00:00", f"{day} 22:00:00", None]) for day in days],
@@ -110,11 +130,12 @@ def test_a_model_trained_with_events_forecasts_with_them(
     model = str(tmp_path / "model.zip")
     shifts = [["Day", "07:00", "19:00", "Mon-Sun"], ["Night", "19:00", "07:00", ""]]
     more = {"TIME_ZONE": ZONE, "SHIFTS": shifts, "EVENTS": games, "MODEL": model}
-    processing.run("patrolmissions:trainmodel", chain.history(**more))
+    crowds = with_crowds(chain.layer("clean"), cell.geometry().centroid(), days[days < first])
+    processing.run("patrolmissions:trainmodel", chain.history(**more, INCIDENTS=crowds))
     told = {}
     none = memory_layer("Point", [], "start_local:string,end_local:string,reach_m:double", name="None are planned")
     for name, layer in (("with", games), ("none", none), ("without", None)):
-        given = chain.history(MODEL=model, SHIFT_COUNT=6, OUTPUT="memory:", EVENTS=layer)
+        given = chain.history(MODEL=model, INCIDENTS=crowds, SHIFT_COUNT=6, OUTPUT="memory:", EVENTS=layer)
         answer = processing.run("patrolmissions:forecastrisk", given, feedback=feedback)
         told[name] = {
             (f["cell_id"], f["shift_date"].date().toString("yyyy-MM-dd"), f["shift"]): f["reasons"]

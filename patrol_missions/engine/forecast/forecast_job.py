@@ -57,7 +57,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         model, history, places, days, instances, values, peak, Workers(settings.threads(parameters))
     )
     context.progress(0.8, "Writing the reasons")
-    codes, texts = reasons.explain(plan, labels)
+    codes, texts = reasons.explain(plan, model.categories)
     for text in warnings:
         context.warning(text)
     table = _table(plan, model.plan, tables["cells"], labels, codes, texts)

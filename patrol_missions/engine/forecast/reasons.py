@@ -7,11 +7,12 @@ are ever written out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from patrol_missions.engine.forecast.bundle import CategoryModel
 from patrol_missions.engine.forecast.features import Features
 from patrol_missions.engine.forecast.history import History, weekdays
 from patrol_missions.engine.forecast.panel import DAY_S
@@ -41,14 +42,17 @@ class _Sentence:
     write: Callable[[int], str]
 
 
-def explain(plan: Plan, labels: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Codes (int32, shape (instances, cells)) into texts, and the texts."""
+def explain(plan: Plan, models: Sequence[CategoryModel]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Codes (int32, shape (instances, cells)) into texts, and the texts.
+
+    :param models: what forecasts each category
+    """
     shape = plan.top.shape
     codes = np.zeros(shape, dtype=np.int32)
     texts: list[str] = []
     for category in np.unique(plan.top).tolist():
         instance, cell = np.nonzero(plan.top == category)
-        sentences = _Facts(plan.features, category, labels[category]).sentences(instance, cell)
+        sentences = _Facts(plan.features, category, models[category]).sentences(instance, cell)
         local, written = _combine(sentences)
         codes[instance, cell] = local + len(texts)
         texts += written
@@ -85,28 +89,27 @@ def incidents(count: int) -> str:
 class _Facts:
     """Everything that can be said about one category."""
 
-    def __init__(self, features: Features, category: int, label: str) -> None:
+    def __init__(self, features: Features, category: int, model: CategoryModel) -> None:
         self.features, self.history = features, features.history
         self.category = category
-        self.label = within_a_sentence(label)
+        self.label = within_a_sentence(model.label)
+        self.learned = model.trees is not None  # baselines take no notice of events and patrol
         self.cells = self.history.panel.cells
 
     def sentences(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
         """Sentences for rows of instance and cell, the most telling first."""
-        found = [self._events(instance, cell), self._recent(cell), *self._patrol(cell), self._standing(cell)]
+        found = [*self._events(instance, cell), self._recent(cell), *self._patrol(cell), self._standing(cell)]
         found += [self._own_shift(instance, cell), *self._places(cell)]
         found += [self._city_rhythm(instance), self._last(cell), self._count(cell), self._quiet(cell)]
         return found
 
-    def _events(self, instance: np.ndarray, cell: np.ndarray) -> _Sentence:
+    def _events(self, instance: np.ndarray, cell: np.ndarray) -> list[_Sentence]:
         """A planned event is near, and not only for moments or from afar."""
         nearby = self.features.nearby
-        near = np.zeros(len(cell)) if nearby is None else nearby.of(cell, instance)
-        return _Sentence(
-            near >= _NEAR_AN_EVENT,
-            np.zeros(len(cell), dtype=np.int64),
-            lambda _: _EVENT,
-        )
+        if nearby is None or not self.learned:
+            return []
+        near = nearby.of(cell, instance) >= _NEAR_AN_EVENT
+        return [_Sentence(near, np.zeros(len(cell), dtype=np.int64), lambda _: _EVENT)]
 
     def _recent(self, cell: np.ndarray) -> _Sentence:
         """More than usual in the cell and the eight around it in four weeks."""
@@ -123,7 +126,7 @@ class _Facts:
     def _patrol(self, cell: np.ndarray) -> list[_Sentence]:
         """Patrol that may have held incidents down has gone."""
         patrol = self.features.indicators.patrol
-        if patrol is None:
+        if patrol is None or not self.learned:
             return []
         lately, week = (patrol.visits.minutes_within(self.history.as_of, days) for days in (28.0, 7.0))
         return [

@@ -86,7 +86,8 @@ def step_the_data_page_shows_what_the_plan_was_made_with(desk):
 
 def step_the_reasons_are_asked_for_with_the_games_of_the_forecast(desk):
     layer = desk.dock.state.layer("forecast")
-    by_a_game = QgsFeatureRequest().setFilterExpression("\"reasons\" LIKE '%a planned event nearby%'").setLimit(1)
+    game = next(desk.dock.state.layer("sample_events").getFeatures()).geometry()
+    by_a_game = QgsFeatureRequest().setFilterRect(game.boundingBox().buffered(1.0))
     row = next(layer.getFeatures(by_a_game))
     desk.window.findChild(QAction, "patrolMissionsWhyAction").trigger()
     desk.canvas_ready()
