@@ -131,15 +131,13 @@ def run(trial: Trial) -> None:
         Design(trial.weeks),
         watch,
     )
-    draws = metrics.block_draws(trial.weeks, np.random.default_rng(1))
-    area = len(cells) * trial.city.size_m**2 / 1e6
-    scores = {preset: Scores(tested, ledger, draws, area) for preset, ledger in watch.ledgers.items()}
+    scores = {preset: Scores(tested, ledger, 1) for preset, ledger in watch.ledgers.items()}
     begin = str(np.datetime64(tested.timeline.begin_backtest, "s"))[:10]
     print(
         f"{len(incidents):,} incidents since {trial.first}, {len(cells):,} cells of {trial.city.size_m:g} m, "
         f"{trial.weeks} weekly origins from {begin}; {time.perf_counter() - start:.0f} s.\n"
     )
-    _categories(read.panel.categories, tested.backtests, watch, scores[DEFAULT_PRESET], draws, trial.weekly)
+    _categories(read.panel.categories, tested.backtests, watch, scores[DEFAULT_PRESET], trial.weekly)
     _plans(scores)
 
 
@@ -148,7 +146,6 @@ def _categories(
     judged: Sequence[CategoryBacktest],
     watch: Watch,
     scores: Scores,
-    draws: np.ndarray,
     weekly: bool,
 ) -> None:
     codes = [code for code in judged[0].methods if code not in ("B0", MODEL)]
@@ -163,7 +160,7 @@ def _categories(
         told = [f"**{100 * explained[c]:.2f}**" if c == best else f"{100 * explained[c]:.2f}" for c in codes]
         if MODEL in deviance:
             better, scale = deviance[best] - deviance[MODEL], (deviance["B0"] - deviance[best]).sum()
-            low, high = metrics.interval(draws @ better / scale)
+            low, high = metrics.interval(scores.draws @ better / scale)
             gains.append((better.sum() / scale, low, high))
             gain = f"{100 * gains[-1][0]:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
             told += [f"{100 * explained[MODEL]:.2f}", gain]

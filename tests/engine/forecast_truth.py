@@ -131,7 +131,7 @@ def hold(
     features = Features(History(history).advance(history.end), coming, surfaces, places, trained.others, DayFactor())
     result = []
     for index, choice in enumerate(trained.choices):
-        if trained.backtests is None:
+        if not trained.backtests:
             continue
         shares = baselines.shares(features.history, index, list(trained.settings[index].values()))
         total = np.log(features.totals[index])[:, None]

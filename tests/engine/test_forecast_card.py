@@ -12,58 +12,17 @@ from scipy import stats
 
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.forecast import calibration, intervals, train_job
+from patrol_missions.engine.forecast import backtest_job, intervals, metrics, train_job
+from patrol_missions.engine.forecast.backtest import MODEL
+from patrol_missions.engine.forecast.backtest_scores import ALL
 from patrol_missions.engine.forecast.blocks import Blocks
-from patrol_missions.engine.forecast.calibration import BINS, CENTRES, Tally
-from patrol_missions.engine.forecast.intervals import Weeks
+from patrol_missions.engine.forecast.calibration import CENTRES, Tally
+from patrol_missions.engine.forecast.ledger import RULE
 from patrol_missions.engine.forecast.panel import Cells
 
-UNTIMED, OUTSIDE = 7, 23
+UNTIMED, OUTSIDE, INCIDENTS, WEEKS = 7, 23, 6000, 27
+CODES = [MODEL, *(f"B{number}" for number in range(8))]
 QUALITY = {"verdict": "caution", "sentence": "Midnight stands for an unknown time."}
-
-
-def tally(slope: float, seed: int, weeks: int = 30, shifts: int = 2) -> Tally:
-    """Weeks whose incidents follow a Poisson law with the given slope against what was expected."""
-    rng = np.random.default_rng(seed)
-    cells = np.zeros((weeks, shifts, BINS))
-    middle = slice(int(np.searchsorted(CENTRES, -6)), int(np.searchsorted(CENTRES, -1)))
-    cells[:, :, middle] = rng.integers(0, 40, cells[:, :, middle].shape)
-    return Tally(cells, rng.poisson(cells * np.exp(slope * (CENTRES + 3) - 3)).astype(float))
-
-
-def test_a_ratio_is_the_sums_ratio_and_its_interval_that_of_weeks_drawn_anew() -> None:
-    rng = np.random.default_rng(1)
-    above, below = rng.poisson(20, 26).astype(float), rng.poisson(50, 26).astype(float)
-    found = Weeks(26, np.random.default_rng(2)).ratio(above, below)
-    assert found.value == pytest.approx(above.sum() / below.sum())
-    slow = []
-    for _ in range(4000):
-        drawn = rng.integers(0, 26, 26)
-        slow.append(above[drawn].sum() / below[drawn].sum())
-    np.testing.assert_allclose((found.low, found.high), np.quantile(slow, [0.025, 0.975]), atol=0.01)
-
-
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    held = {"slope": 0, "total": 0}
-    for seed in range(40):
-        made, weeks = tally(0.9, seed), Weeks(30, np.random.default_rng(seed))
-        slope = weeks.slope(made)
-        held["slope"] += slope.low <= 0.9 <= slope.high
-        true = (made.cells * np.exp(0.9 * (CENTRES + 3) - 3)).sum(axis=(1, 2))
-        total = weeks.ratio(made.observed, true)
-        held["total"] += total.low <= 1.0 <= total.high
-    assert all(34 <= count <= 40 for count in held.values()), held
-
-
-def test_slopes_of_draws_are_those_of_one_calibration_at_a_time() -> None:
-    made = tally(0.7, 3, weeks=6)
-    times = np.array([[1, 1, 1, 1, 1, 1], [0, 2, 0, 1, 3, 0], [0, 0, 0, 0, 0, 0]], dtype=float)
-    found = intervals.slopes(made, times)
-    for row, slope in zip(times[:2], found):
-        repeated = np.repeat(np.arange(6), row.astype(int))
-        same = Tally(made.cells[repeated], made.incidents[repeated])
-        assert slope == pytest.approx(calibration.unpenalised(same)[1], abs=1e-6)
-    assert np.isnan(found[2]), "no week, no slope"
 
 
 def test_hand_worked_stray() -> None:
@@ -126,11 +85,9 @@ def test_blocks_are_squares_that_grow_with_the_city() -> None:
     np.testing.assert_allclose(small.sums(np.array([2.0, 3.0]), np.array([0, 255]))[[0, -1]], [2.0, 3.0])
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
+def made() -> tuple[dict[str, object], dict[str, Table]]:
     """A city with rows that cannot be used, and a category outside the grid."""
-    folder = tmp_path_factory.mktemp("card")
-    incidents, cells = hot_city(days=400, incidents=7000)
+    incidents, cells = hot_city(width=12, days=580, incidents=INCIDENTS)
     far = incident_table(
         np.full(OUTSIDE, 9e6), np.full(OUTSIDE, 9e6), ["Arson"] * OUTSIDE, incidents["start"][:OUTSIDE]
     )
@@ -138,9 +95,25 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
     joined["category"] = np.concatenate([incidents["category"], far["category"] + 2]).astype(np.int32)
     joined["start"][100 : 100 + UNTIMED] = np.datetime64("NaT")
     tables = {"incidents": Table(joined, {"category": (*incidents.labels["category"], "Arson")}), "cells": cells}
-    parameters = train_parameters(categories=["Theft", "Robbery", "Arson", "Piracy <b>"], quality=QUALITY)
-    result = train_job.run(parameters, tables, Said(folder).context)
+    return train_parameters(categories=["Theft", "Robbery", "Arson", "Piracy <b>"], quality=QUALITY), tables
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
+    folder = tmp_path_factory.mktemp("card")
+    said = Said(folder)
+    result = train_job.run(*made(), said.context)
+    assert not any("severity" in warning for warning in said.warnings()), "nobody asked for weights in training"
     return result, Path(folder / "model_card.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobResult, str]:
+    """The backtest of the same weeks, trees grown as often as in training."""
+    folder = tmp_path_factory.mktemp("test")
+    parameters, tables = made()
+    result = backtest_job.run({**parameters, "weeks": WEEKS, "refit_weeks": 26}, tables, Said(folder).context)
+    return result, Path(folder / "backtest.html").read_text(encoding="utf-8")
 
 
 def rows_of(card: str, heading: str) -> list[list[str]]:
@@ -154,7 +127,10 @@ def test_the_card_has_every_part(trained: tuple[JobResult, str]) -> None:
     _, card = trained
     for part in (
         "What ships",
+        "What plans would have caught",
         "Against the baselines",
+        "By district",
+        "All scores",
         "Where incidents fell",
         "Are the numbers right?",
         "How many there may be",
@@ -171,29 +147,138 @@ def test_the_card_has_every_part(trained: tuple[JobResult, str]) -> None:
     assert "nan" not in re.sub(r"<svg.*?</svg>", "", card, flags=re.DOTALL).lower().split("</style>")[1]
 
 
-def test_the_card_tells_the_scores_that_the_table_has(trained: tuple[JobResult, str]) -> None:
+def matrix(page: str, title: str) -> dict[str, list[tuple[float, ...]]]:
+    """Value and interval of every forecast by the label of their row, in the first table of a fold."""
+    found = {}
+    for label, *cells in rows_of(page, f"<summary>{title}"):
+        numbers = (re.findall(r"[+−]?\d+(?:\.\d+)?", cell) for cell in cells)
+        found[label] = [tuple(float(each.replace("−", "-")) for each in three) for three in numbers]
+    return found
+
+
+def told(result: JobResult) -> dict[tuple[str, str, str, float], tuple[float, float, float]]:
+    """The backtest's table of scores."""
+    table = result.tables["scores"]
+    keys = zip(
+        table.text("category"), table.text("forecast"), table.text("metric"), np.nan_to_num(table["area_percent"])
+    )
+    values = zip(table["value"], table["low"], table["high"])
+    return {(c, f, m, round(float(a), 1)): tuple(map(float, three)) for (c, f, m, a), three in zip(keys, values)}
+
+
+AREAS = [round(100 * area, 1) for area in metrics.AREAS]
+OF_CATEGORIES = {
+    "Deviance explained, %": ("deviance_explained", 0.0, 100),
+    "Log score": ("log_score", 0.0, 1),
+    "Total ratio": ("total_ratio", 0.0, 1),
+    "Intercept": ("intercept", 0.0, 1),
+    "Slope": ("slope", 0.0, 1),
+    **{
+        f"{name} {area:g} %": (metric, area, times)
+        for name, metric, times in (
+            ("Hits", "hit_rate", 100),
+            ("PAI", "pai", 1),
+            ("PEI", "pei", 100),
+            ("SER", "ser", 1),
+        )
+        for area in AREAS
+    },
+}
+CAUGHT = (
+    ("Incidents", "incidents_caught"),
+    ("Harm", "harm_caught"),
+    ("Preventable harm", "preventable_harm_caught"),
+)
+OF_PLANS = {
+    **{f"{name}, missions": (f"{metric}_by_missions", 0.0, 100) for name, metric in CAUGHT},
+    **{f"{name}, {area:g} %": (metric, area, 100) for name, metric in CAUGHT for area in AREAS},
+    "Turnover": ("turnover", 0.0, 100),
+}
+
+
+@pytest.mark.parametrize("title", ["Theft: ", "Robbery: ", "All scores of plans"])
+def test_card_and_backtest_tell_every_score_of_every_forecast_and_the_same(
+    title: str, trained: tuple[JobResult, str], tested: tuple[JobResult, str]
+) -> None:
+    plans = title.startswith("All")
+    lines, codes = (OF_PLANS, [RULE, *CODES]) if plans else (OF_CATEGORIES, CODES)
+    scores = told(tested[0])
+    for page in (trained[1], tested[1]):
+        shown = matrix(page, title)
+        shown.pop("LightGBM’s gain, %", None)
+        assert set(shown) == set(lines)
+        for label, (metric, area, times) in lines.items():
+            assert len(shown[label]) == len(codes), label
+            for code, three in zip(codes, shown[label]):
+                expected = scores[ALL if plans else title[:-2], code, metric, area]
+                np.testing.assert_allclose(three, times * np.array(expected), atol=0.051, err_msg=f"{label} {code}")
+
+
+def test_the_table_of_training_has_the_scores_of_the_backtest(
+    trained: tuple[JobResult, str], tested: tuple[JobResult, str]
+) -> None:
+    table, scores = trained[0].tables["scores"], told(tested[0])
+    assert len(table) == 2 * len(CODES)
+    for metric, area, _ in OF_CATEGORIES.values():
+        name = f"{metric}_{area:g}".replace(".", "_") if area else metric
+        for category, code, value in zip(table.text("category"), table.text("forecast"), table[name]):
+            assert scores[category, code, metric, area][0] == pytest.approx(value, rel=1e-9), name
+    assert table["weeks"].tolist() == [WEEKS] * len(table)
+    assert table["ships"].sum() == 2
+
+
+def test_the_short_table_says_what_ships_and_what_it_is_worth(
+    trained: tuple[JobResult, str], tested: tuple[JobResult, str]
+) -> None:
     result, card = trained
-    scores = result.tables["scores"]
-    rows = rows_of(card, "Scores on")
-    shown = scores.take(scores.text("forecast") != "B0")
-    assert len(rows) == len(shown)
-    for row, explained, code, ships in zip(
-        rows, shown["deviance_explained"], shown.text("forecast"), shown["ships"].tolist()
-    ):
-        value, low, high = (float(v) for v in re.findall(r"-?\d+\.\d+", row[2]))
-        assert row[1].startswith(code)
-        assert ("ships" in row[1]) == ships
-        assert value == pytest.approx(100 * explained, abs=0.051)
-        assert low <= value <= high
+    scores = told(tested[0])
+    rows = {row[0]: row for row in rows_of(card, "<h2>What ships")}
+    assert sorted(rows) == ["Robbery", "Theft"]
+    for category, said in result.values["categories"].items():
+        row = rows[category]
+        assert row[2] == said["ships"]
+        explained, found = (re.findall(r"\d+\.\d+", cell) for cell in row[3:5])
+        assert float(explained[0]) == pytest.approx(100 * said["deviance_explained"], abs=0.051)
+        assert float(found[0]) == pytest.approx(100 * scores[category, said["ships"], "hit_rate", 5.0][0], abs=0.051)
+
+
+def test_every_district_is_judged(trained: tuple[JobResult, str]) -> None:
+    _, card = trained
+    assert [row[0] for row in rows_of(card, "<h2>By district")] == ["West", "East"]
+    theft = card[card.index("<summary>Theft: ") :]
+    assert [row[0].split()[0] for row in rows_of(theft, "Deviance explained by district")] == ["West", "East"]
+
+
+def test_calibration_is_told_with_the_intercept_beside_the_slope(trained: tuple[JobResult, str]) -> None:
+    _, card = trained
+    part = card[card.index("Are the numbers right?") :]
+    assert re.search(r"Total</th>.*Intercept</th>.*Slope</th>", part)
+    for _, _, total, intercept, _ in rows_of(part, "Are the numbers right?"):
+        ratio, level = (float(re.findall(r"[+−]?\d+\.\d+", cell)[0].replace("−", "-")) for cell in (total, intercept))
+        assert np.log(ratio) == pytest.approx(level, abs=0.011)
+
+
+def test_paper_shows_what_is_folded_away(trained: tuple[JobResult, str]) -> None:
+    """Nothing lies inside the elements that open and close, and only a rule for screens hides what follows them."""
+    _, card = trained
+    folds = re.findall(r"<details class=\"fold\">(.*?)</details>\n<div class=\"folded\">", card, re.DOTALL)
+    assert len(folds) == card.count("<details") == 6
+    assert all(re.fullmatch(r"<summary>[^<]*</summary>", each) for each in folds)
+    css = card[card.index("<style>") : card.index("</style>")]
+    hidden = re.findall(r"[^{}]*{display:none}+", css)
+    on_screen, on_paper = hidden
+    assert on_screen.strip() == ".fold:not([open])+.folded,.on-paper{display:none}}"
+    assert on_paper.strip() == ".fold{display:none}"
+    assert css.index("@media screen{.fold:not([open])") < css.index("@media print") < css.index(on_paper)
 
 
 def test_the_datasheet_counts_what_was_left_out_and_why(trained: tuple[JobResult, str]) -> None:
     _, card = trained
     rows = {row[0]: int(row[1].replace(",", "")) for row in rows_of(card, "Datasheet: the incidents")}
-    assert rows["read"] == 7000 + OUTSIDE
+    assert rows["read"] == INCIDENTS + OUTSIDE
     assert rows["left out: without a usable time"] == UNTIMED
     assert rows["left out: of a category that is not forecast"] == OUTSIDE
-    assert rows["used"] == 7000 - UNTIMED
+    assert rows["used"] == INCIDENTS - UNTIMED
     left_out = dict(rows_of(card, "Categories left out"))
     assert left_out == {"Piracy &lt;b&gt;": "no incident in the layer", "Arson": "no incident inside the grid"}
     assert "<b>" not in card
@@ -223,5 +308,5 @@ def test_a_card_without_a_test_says_so(tmp_path: Path) -> None:
     card = (tmp_path / "model_card.html").read_text(encoding="utf-8")
     assert "Baselines only, not tested" in card
     assert "Datasheet: the incidents" in card
-    assert "Scores on" not in card
+    assert "All scores" not in card
     assert "does not carry the verdict of Check incidents" in card

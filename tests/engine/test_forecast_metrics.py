@@ -84,7 +84,8 @@ def test_indices_by_hand() -> None:
 
 
 def test_turnover_by_hand() -> None:
-    chosen = metrics.flags(np.array([[9.0, 8, 1, 1], [9.0, 1, 8, 1], [1.0, 1, 9, 8], [1.0, 1, 9, 8]]), 2)
+    score = np.array([[9.0, 8, 1, 1], [9.0, 1, 8, 1], [1.0, 1, 9, 8], [1.0, 1, 9, 8]])
+    chosen = metrics.Cut.of(score, np.array([2])).flags(score)
     assert chosen.sum(axis=1).tolist() == [2, 2, 2, 2]
     np.testing.assert_allclose(metrics.turnover(chosen), [0.5, 0.5, 0.0])
 
@@ -103,6 +104,19 @@ def test_calibration_line_finds_the_slope_that_incidents_were_drawn_with() -> No
         moved = metrics.calibration_line(log, cells[without], incidents[without]).slope - line.slope
         assert moved == pytest.approx(-line.influence[week], rel=0.15, abs=1e-5)
     assert math.isnan(metrics.calibration_line(log, cells, 0 * incidents).slope)
+
+
+def test_the_interval_of_the_slope_holds_the_truth_as_often_as_it_says() -> None:
+    held = 0
+    log = np.linspace(-6, -1, 100)
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        cells = rng.integers(0, 80, (30, 100)).astype(float)
+        incidents = rng.poisson(cells * np.exp(0.9 * (log + 3) - 3)).astype(float)
+        line = metrics.calibration_line(log, cells, incidents)
+        low, high = metrics.interval(line.slope + (metrics.block_draws(30, rng) - 1.0) @ line.influence)
+        held += low <= 0.9 <= high
+    assert 51 <= held <= 60
 
 
 def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from patrol_missions.engine.forecast import regression
+from patrol_missions.engine.forecast import metrics, model, regression
 from patrol_missions.engine.forecast.regression import Regression
 from patrol_missions.engine.forecast.sampling import TrainingSet
 
@@ -107,3 +108,25 @@ def test_a_weight_keeps_its_sign_and_the_others_make_the_best_of_it(signal: np.n
 def rows_mean(signal: np.ndarray) -> np.ndarray:
     """The log mean of the test above."""
     return np.asarray(0.5 * signal[:, 0] - 0.4 * signal[:, 1])
+
+
+def test_the_gains_of_regression_and_trees_are_in_the_same_coin() -> None:
+    """Each feature's gain is what it took off the deviance: the line by the regression, the step by the trees."""
+    features = np.random.default_rng(6).gamma(1.0, 1.0, (100_000, 3))
+    truth = 0.5 * np.minimum(features[:, 0], 2.0) + 0.6 * (np.abs(features[:, 1] - 0.7) < 0.3)
+    rows = made(features, 1.5 + truth, seed=7)
+    flat = np.full(len(rows), np.log(rows.count.mean()))
+    rows = replace(rows, log_surface=flat)
+    found = model.fit(rows, np.zeros(3, dtype=np.int64), 1, rounds=60)
+
+    def deviance(log_factor: np.ndarray) -> float:
+        return metrics.deviance(rows.count.astype(np.float64), np.exp(flat + log_factor))
+
+    line = found.regression.log_factor(rows.features)
+    by_line, by_trees = deviance(0 * flat) - deviance(line), deviance(line) - deviance(found.log_factor(rows.features))
+    trees = found.gains() - found.regression.gain
+    assert by_line > 0.2 * by_trees > 0
+    assert found.regression.gain.sum() == pytest.approx(by_line, rel=0.2)
+    assert trees.sum() == pytest.approx(by_trees, rel=0.2)
+    assert trees[1] > 0.8 * trees.sum()
+    assert found.gains()[2] < 0.05 * found.gains().sum()

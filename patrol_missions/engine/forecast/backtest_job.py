@@ -17,10 +17,10 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine import cluster
 from patrol_missions.engine.cluster import Cluster, Pending
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.forecast import inputs, metrics, settings, timeline, training
+from patrol_missions.engine.forecast import inputs, settings, timeline, training
 from patrol_missions.engine.forecast.backtest_scores import Scores, summary
 from patrol_missions.engine.forecast.inputs import Inputs
-from patrol_missions.engine.forecast.ledger import Ledger, Planned
+from patrol_missions.engine.forecast.ledger import MISSIONS, Ledger, Planned
 from patrol_missions.engine.forecast.timeline import Design
 from patrol_missions.engine.forecast.training import Findings
 from patrol_missions.engine.forecast.workers import Workers
@@ -30,7 +30,6 @@ from patrol_missions.engine.reports.backtest_report import Jitter
 
 FEWEST_WEEKS = 26
 _WEEKS_BEFORE = 26
-_DEFAULT_PRESET = "rand"
 _SLIDING_WEEKS = 104
 
 
@@ -41,8 +40,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     """
     read = inputs.read(parameters, tables, context)
     design = _design(parameters, read)
-    planned, about = _planned(parameters, tables["cells"], read.panel.categories)
-    for warning in about:
+    missions = int(parameters.get("missions_per_district") or MISSIONS)
+    planned = Planned.of(tables["cells"], missions, *weights.asked_for(parameters, read.panel.categories))
+    for warning in planned.warnings:
         context.warning(warning)
     jitters, seed = int(parameters.get("jitters") or 0), int(parameters.get("seed") or 0)
     ledger = Ledger(design.weeks, len(read.panel.categories), planned)
@@ -59,8 +59,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         part = context.part(0.02 + share * (number + 1), 0.02 + share * (number + 2))
         moved += _moved(parameters, design, offset, tables, part)
     context.progress(0.98, "Writing the report")
-    draws = metrics.block_draws(design.weeks, np.random.default_rng(seed))
-    scores = Scores(tested, ledger, draws, len(read.panel.cells) * read.panel.cells.size_m**2 / 1e6)
+    scores = Scores(tested, ledger, seed)
     facts = _facts(parameters, tested, design, planned)
     page = backtest_report.render(scores, moved, facts)
     (context.folder / "backtest.html").write_text(page, encoding="utf-8")
@@ -91,20 +90,6 @@ def _design(parameters: Mapping[str, Any], read: Inputs) -> Design:
     sliding = parameters.get("window") == "sliding"
     growth = int(parameters.get("refit_weeks") or timeline.GROWTH_WEEKS)
     return Design(weeks, growth, _SLIDING_WEEKS if sliding else 0, sliding)
-
-
-def _planned(
-    parameters: Mapping[str, Any], cells: Table, categories: tuple[str, ...]
-) -> tuple[Planned, tuple[str, ...]]:
-    preset = parameters.get("weights_preset") or (None if parameters.get("weights") else _DEFAULT_PRESET)
-    resolved, about = weights.resolve(preset, parameters.get("weights"), categories)
-    names = cells.labels.get("district", ("",))
-    district = cells["district"].astype(np.int64) if "district" in cells else np.zeros(len(cells), dtype=np.int64)
-    if (district < 0).any():
-        district, names = np.where(district < 0, len(names), district), (*names, "no district")
-    missions = int(parameters.get("missions_per_district") or 3)
-    severity = np.array([each.severity for each in resolved])
-    return Planned(district, names, missions, severity, np.array([each.preventability for each in resolved])), about
 
 
 def _offsets(jitters: int, seed: int, size_m: float) -> np.ndarray:

@@ -10,14 +10,15 @@ import numpy as np
 
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.forecast import metrics
-from patrol_missions.engine.forecast.backtest import MODEL, CategoryBacktest
+from patrol_missions.engine.forecast.backtest import CURVE_SHARES, MODEL, CategoryBacktest
 from patrol_missions.engine.forecast.calibration import CENTRES
 from patrol_missions.engine.forecast.ledger import RULE, Ledger
 from patrol_missions.engine.forecast.training import Findings
 
 ALL = "All categories"
 CAUGHT = ("incidents_caught", "harm_caught", "preventable_harm_caught")
-_TINY = 1e-12
+_TEXTS = ("category", "forecast", "metric", "district", "settings")
+_TYPES: Mapping[str, type] = {"ships": np.bool_, "weeks": np.int32}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +52,14 @@ class Score:
 class Scores:
     """All scores of a backtest.
 
-    :param draws: how often each week is drawn, shape (draws, weeks)
-    :param area_km2: of all cells
+    :param seed: of the draws; ``draws`` says how often each week is in each of them, shape (draws, weeks)
     """
 
-    def __init__(self, tested: Findings, ledger: Ledger, draws: np.ndarray, area_km2: float) -> None:
-        self.tested, self.ledger, self.draws, self.area_km2 = tested, ledger, draws, area_km2
+    def __init__(self, tested: Findings, ledger: Ledger, seed: int) -> None:
+        self.tested, self.ledger = tested, ledger
+        self.draws = metrics.block_draws(ledger.weeks, np.random.default_rng(seed))
+        cells = tested.panel.cells
+        self.area_km2 = len(cells) * cells.size_m**2 / 1e6
         made = [*self._of_categories(), *self._of_plans()]
         self.found = {(each.category, each.forecast, each.metric, each.area): each for each in made}
 
@@ -139,14 +142,13 @@ class Scores:
         for number, (category, judged) in enumerate(zip(self.tested.panel.categories, self.tested.backtests)):
             if judged.observed.sum() <= 0:
                 continue
-            nothing = ledger.kept[number]["B0"].deviance
             for code, kept in ledger.kept[number].items():
-                better = nothing - kept.deviance
-                low, high = self._intervals(better, nothing)
-                for at, name in enumerate(names):
-                    observed, expected = ledger.observed[number, :, at].sum(), kept.expected[:, at].sum()
-                    share = better[:, at].sum() / max(nothing[:, at].sum(), _TINY)
-                    rows.append((category, code, name, observed, expected, share, low[at], high[at], np.nan))
+                observed, expected = ledger.observed[number].sum(axis=0), kept.expected.sum(axis=0)
+                shares = self.explained_by_district(number, code)
+                rows += [
+                    (category, code, name, observed[at], expected[at], *shares[at], np.nan)
+                    for at, name in enumerate(names)
+                ]
         for code, caught in ledger.caught.items():
             harm, happened = caught.missions[:, :, 2].sum(axis=0), ledger.happened[:, :, 2].sum(axis=0)
             incidents = ledger.happened[:, :, 0].sum(axis=0)
@@ -156,10 +158,29 @@ class Scores:
         columns = ("category", "forecast", "district", "incidents", "expected", "deviance_explained", "low", "high")
         return to_table((*columns, "preventable_harm_caught"), rows)
 
-    def _intervals(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    def explained_by_district(self, number: int, code: str) -> np.ndarray:
+        """Deviance explained of one category with its interval, shape (districts, 3)."""
+        kept = self.ledger.kept[number]
+        nothing = kept["B0"].deviance
+        return self.ratios(nothing - kept[code].deviance, nothing)
+
+    def pai(self, judged: CategoryBacktest, code: str) -> np.ndarray:
+        """Prediction accuracy index at every one of the :data:`CURVE_SHARES` with its interval, shape (shares, 3)."""
+        cells = len(self.tested.panel.cells)
+        shares = np.ceil(np.array(CURVE_SHARES) * cells) / cells
+        return self.ratios(judged.methods[code].hits / shares, np.repeat(judged.observed[:, None], len(shares), axis=1))
+
+    def ratios(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """Several ratios of sums over weeks, with their intervals.
+
+        :param above: shape (weeks, ratios)
+        :param below: same shape
+        :return: shape (ratios, 3)
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             drawn = (self.draws @ above) / (self.draws @ below)
-        return np.array([metrics.interval(each) for each in drawn.T]).T
+            values = above.sum(axis=0) / below.sum(axis=0)
+        return np.array([(value, *metrics.interval(each)) for value, each in zip(values, drawn.T)])
 
 
 def _score(name: tuple[str, str, str, float], values: np.ndarray) -> Score:
@@ -173,10 +194,10 @@ def to_table(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     labels: dict[str, tuple[str, ...]] = {}
     for place, name in enumerate(names):
         values = [row[place] for row in rows]
-        if values and isinstance(values[0], str):
+        if name in _TEXTS:
             columns[name], labels[name] = encode_text(str(value) for value in values)
         else:
-            columns[name] = np.array(values, dtype=np.float64)
+            columns[name] = np.array(values, dtype=_TYPES.get(name, np.float64))
     return Table(columns, labels)
 
 

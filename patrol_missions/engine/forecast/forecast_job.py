@@ -21,7 +21,6 @@ from patrol_missions.engine.forecast.planning import Plan
 from patrol_missions.engine.forecast.workers import Workers
 from patrol_missions.engine.missions import weights
 
-_DEFAULT_PRESET = "rand"
 _STALE_DAYS = 3
 _FRESH_DAYS = 14
 _PEAK_HOURS = 2.0
@@ -47,8 +46,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     if len(instances) == 0:
         raise InputError("No shift starts in the days asked for.", "Check the start and the weekdays of the shifts.")
     labels = [each.label for each in model.categories]
-    preset = parameters.get("weights_preset") or (None if parameters.get("weights") else _DEFAULT_PRESET)
-    resolved, about = weights.resolve(preset, parameters.get("weights"), labels)
+    resolved, about = weights.asked_for(parameters, labels)
     warnings += about
     context.progress(0.2, f"Forecasting {len(instances)} shifts")
     peak = float(parameters.get("peak_hours") or _PEAK_HOURS)

@@ -1,14 +1,12 @@
-"""How sure the scores of a backtest are, and how far counts stray from what is expected.
+"""How far counts stray from what is expected.
 
-Scores are drawn anew from whole weeks, so that what belongs together within a week stays together; every score and
-every forecast uses the same draws. Counts stray more than a Poisson law says, as weeks and places have luck of
-their own: a negative binomial with mean *m* has the variance m + a m^2, and *a* is taken from the backtest by moments
-(Cameron & Trivedi 1998, *Regression Analysis of Count Data*, section 3.3).
+They stray more than a Poisson law says, as weeks and places have luck of their own: a negative binomial with mean *m*
+has the variance m + a m^2, and *a* is taken from the backtest by moments (Cameron & Trivedi 1998, *Regression Analysis
+of Count Data*, section 3.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,79 +14,9 @@ from scipy import stats
 
 from patrol_missions.engine.forecast.calibration import CENTRES, Tally
 
-LEVEL = 0.95
 COUNTS_LEVEL = 0.8
-_DRAWS = 2000
-_ROUNDS = 12
 _FEWEST_WEEKS = 8
 _NO_STRAY = 1e-9
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value and the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Weeks:
-    """The same resampled weeks for every score.
-
-    :param weeks: weeks of the backtest, at least one
-    """
-
-    def __init__(self, weeks: int, rng: np.random.Generator) -> None:
-        drawn = (rng.random((_DRAWS, weeks)) * weeks).astype(np.int64)
-        times = np.stack([np.bincount(row, minlength=weeks) for row in drawn])
-        # The weeks as they were come first.
-        self.times = np.concatenate([np.ones((1, weeks)), times])
-
-    def interval(self, score: Callable[[np.ndarray], np.ndarray]) -> Interval:
-        """A score with its 95 % interval.
-
-        :param score: takes how often each week counts, shape (draws, weeks), and gives the score of each draw
-        """
-        drawn = score(self.times)
-        tail = (1.0 - LEVEL) / 2
-        low, high = np.nanquantile(drawn[1:], [tail, 1.0 - tail]) if np.isfinite(drawn[1:]).any() else (np.nan,) * 2
-        return Interval(float(drawn[0]), float(low), float(high))
-
-    def ratio(self, above: np.ndarray, below: np.ndarray) -> Interval:
-        """Sum of one weekly value over the sum of another, both of shape (weeks,)."""
-        return self.interval(lambda times: _over(times @ above, times @ below))
-
-    def slope(self, tally: Tally) -> Interval:
-        """Calibration slope: how contrasts between cells ought to be stretched (above 1) or shrunk (below)."""
-        return self.interval(lambda times: slopes(tally, times))
-
-
-def slopes(tally: Tally, times: np.ndarray) -> np.ndarray:
-    """Slope *b* of the Poisson regression ``log mean = a + b log(expected)``, for weeks that count so often.
-
-    Newton steps for all draws at once.
-
-    :param times: shape (draws, weeks)
-    :return: shape (draws,); NaN where nothing was expected or nothing happened
-    """
-    cells, happened = tally.cells.sum(axis=1), tally.incidents.sum(axis=1)
-    used = cells.any(axis=0)
-    log = CENTRES[used]
-    cells, happened = times @ cells[:, used], times @ happened[:, used]
-    total = happened.sum(axis=1, keepdims=True)
-    expected = cells * np.exp(log)
-    centre = _over((expected * log).sum(axis=1, keepdims=True), expected.sum(axis=1, keepdims=True))
-    offset = log - centre
-    slope = np.ones((len(times), 1))
-    for _ in range(_ROUNDS):
-        # Whatever the slope, the level makes the totals agree, so only the slope is sought.
-        mean = cells * np.exp(slope * offset)
-        mean *= _over(total, mean.sum(axis=1, keepdims=True))
-        first = _over((mean * offset).sum(axis=1, keepdims=True), total)
-        spread = (mean * (offset - first) ** 2).sum(axis=1, keepdims=True)
-        slope += np.clip(_over(((happened - mean) * offset).sum(axis=1, keepdims=True), spread), -0.5, 0.5)
-    return np.asarray(slope[:, 0])
 
 
 def stray(happened: np.ndarray, expected: np.ndarray) -> float:
@@ -168,8 +96,3 @@ def busiest_cells(happened: np.ndarray, expected: np.ndarray, share: float, part
     mean = float(expected.mean()) * part
     low, high = count_range(mean, stray(happened, expected))
     return CountRange(mean, float(low), float(high), float(held.mean()))
-
-
-def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Quotient, NaN where there is nothing to divide by."""
-    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=np.asarray(below) > 0)

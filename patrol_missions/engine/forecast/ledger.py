@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from patrol_missions.core.tables import Table
 from patrol_missions.engine.forecast import calibration, metrics
 from patrol_missions.engine.forecast.backtest import MODEL, CategoryBacktest
 from patrol_missions.engine.forecast.calibration import BINS
@@ -25,6 +27,26 @@ _SEED = 1
 Happened = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
+MISSIONS = 3
+"""Missions of a district in a shift, unless asked otherwise."""
+
+
+class Weighed(Protocol):
+    """What one incident of a category weighs."""
+
+    @property
+    def severity(self) -> float:
+        """Of one incident."""
+
+    @property
+    def preventability(self) -> float:
+        """Share that patrol can deter."""
+
+    @property
+    def basis(self) -> str:
+        """Where the severity comes from."""
+
+
 @dataclass(frozen=True, eq=False)
 class Planned:
     """What plans are judged by.
@@ -34,6 +56,8 @@ class Planned:
     :param missions: cells flagged per district and shift
     :param severity: of one incident, shape (categories,)
     :param preventability: share that patrol can deter, shape (categories,)
+    :param basis: where each severity comes from
+    :param warnings: what the user should know of them
     """
 
     district: np.ndarray
@@ -41,6 +65,19 @@ class Planned:
     missions: int
     severity: np.ndarray
     preventability: np.ndarray
+    basis: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, cells: Table, missions: int, weights: Sequence[Weighed], warnings: tuple[str, ...]) -> Planned:
+        """Plans for the districts of a table of cells; it may have none."""
+        names = cells.labels.get("district", ("",))
+        district = cells["district"].astype(np.int64) if "district" in cells else np.zeros(len(cells), dtype=np.int64)
+        if (district < 0).any():
+            district, names = np.where(district < 0, len(names), district), (*names, "no district")
+        severity = np.array([each.severity for each in weights])
+        preventability = np.array([each.preventability for each in weights])
+        return cls(district, names, missions, severity, preventability, tuple(each.basis for each in weights), warnings)
 
     @property
     def kinds(self) -> np.ndarray:
@@ -142,8 +179,10 @@ class Ledger:
         for way, shipped in ways.items():
             # Where no trees could be grown, a plan by trees takes what the rule would have taken.
             picked = [code if code in maps else rule for code, rule, maps in zip(shipped, ways[RULE], self._maps)]
-            parts = zip(value[2], picked, self._maps)
-            self._plan(week, way, np.sum([weight * maps[code] for weight, code, maps in parts], axis=0), events)
+            harm = np.zeros_like(self._maps[0][picked[0]])
+            for weight, code, maps in zip(value[2].astype(np.float32), picked, self._maps):
+                harm += weight * maps[code]
+            self._plan(week, way, harm, events)
         for category, chosen in zip(categories, self.rule):
             chosen.append(best_so_far(category, week + 1))
 
@@ -159,12 +198,12 @@ class Ledger:
         chosen = np.zeros(harm.shape, dtype=bool)
         in_mission = np.zeros(len(events.cell))
         for district, members in enumerate(self._members):
-            number = min(self.planned.missions, len(members))
-            mine = events.district == district
-            place = np.searchsorted(members, events.cell[mine])
-            part = harm[:, members]
-            in_mission[mine] = metrics.chance_flagged(part, events.instance[mine], place, np.array([number]))[:, 0]
-            chosen[:, members] = metrics.flags(part, number)
+            if len(members) == 0:
+                continue
+            part, mine = harm[:, members], events.district == district
+            cut = metrics.Cut.of(part, np.array([self.planned.missions]))
+            in_mission[mine] = cut.chance(events.instance[mine], harm[events.instance[mine], events.cell[mine]])[:, 0]
+            chosen[:, members] = cut.flags(part)
         caught.missions[week] = events.by_district(in_mission, districts)
         before = self._last.get(way, chosen[:1])
         caught.turnover[week] = metrics.turnover(np.concatenate([before, chosen])).sum()

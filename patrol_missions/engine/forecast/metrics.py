@@ -34,29 +34,55 @@ def saturated(count: np.ndarray) -> float:
     return float(np.sum(count * np.log(count) - count - gammaln(count + 1.0)))
 
 
-def flags(score: np.ndarray, flagged: int) -> np.ndarray:
-    """The ``flagged`` cells with the highest score of each row, ties to the first; bool, shape of ``score``."""
-    chosen = np.zeros(score.shape, dtype=bool)
-    best = np.argsort(-score, axis=1, kind="stable")[:, :flagged]
-    np.put_along_axis(chosen, best, True, axis=1)
-    return chosen
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Where the flagging of the highest scores ends in each row, for several numbers of flagged cells.
+
+    :param least: lowest score that is flagged, shape (rows, choices)
+    :param share: how many of the cells with just that score are flagged, 0 to 1, same shape
+    """
+
+    least: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, score: np.ndarray, flagged: np.ndarray) -> Cut:
+        """Cut each row of scores.
+
+        :param flagged: how many cells are flagged in each row, at least one; several choices, shape (choices,)
+        """
+        flagged = np.minimum(flagged, score.shape[1])
+        place = score.shape[1] - flagged
+        least = np.partition(score, np.unique(place), axis=1)[:, place]
+        share = np.empty(least.shape)
+        for choice, number in enumerate(flagged):
+            edge = least[:, [choice]]
+            higher, equal = (np.count_nonzero(each, axis=1) for each in (score > edge, score == edge))
+            share[:, choice] = (number - higher) / equal
+        return cls(least, share)
+
+    def chance(self, row: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """Chance (0 to 1) that cells of these rows and scores are flagged, ties being drawn by lot.
+
+        :return: shape (cells, choices)
+        """
+        least = self.least[row]
+        tied = np.where(score[:, None] == least, self.share[row], 0.0)
+        return np.asarray(np.where(score[:, None] > least, 1.0, tied))
+
+    def flags(self, score: np.ndarray, choice: int = 0) -> np.ndarray:
+        """The flagged cells, ties to the first; bool, shape of the scores that were cut."""
+        least = self.least[:, [choice]]
+        higher, tied = score > least, score == least
+        if (self.share[:, choice] < 1.0).any():
+            room = np.round(self.share[:, choice] * np.count_nonzero(tied, axis=1))
+            tied &= np.cumsum(tied, axis=1) <= room[:, None]
+        return np.asarray(higher | tied)
 
 
 def chance_flagged(score: np.ndarray, row: np.ndarray, cell: np.ndarray, flagged: np.ndarray) -> np.ndarray:
-    """Chance (0 to 1) that each cell is among the highest of its row, ties being drawn by lot.
-
-    :param flagged: how many cells are flagged in each row, several choices, shape (choices,)
-    :return: shape (cells, choices)
-    """
-    ordered = np.sort(score, axis=1)
-    chance = np.empty((len(cell), len(flagged)))
-    for each in np.unique(row):
-        mine = row == each
-        value = score[each, cell[mine]]
-        higher = score.shape[1] - np.searchsorted(ordered[each], value, side="right")
-        equal = score.shape[1] - higher - np.searchsorted(ordered[each], value, side="left")
-        chance[mine] = np.clip((flagged - higher[:, None]) / equal[:, None], 0.0, 1.0)
-    return chance
+    """Chance that each cell is among the highest of its row: :meth:`Cut.chance` of :meth:`Cut.of`."""
+    return Cut.of(score, flagged).chance(row, score[row, cell])
 
 
 def most_hits(row: np.ndarray, count: np.ndarray, flagged: int) -> float:

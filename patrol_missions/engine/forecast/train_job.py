@@ -13,12 +13,15 @@ from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
 from patrol_missions.engine import cluster
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.forecast import bundle, indicators, inputs, settings, training
+from patrol_missions.engine.forecast import bundle, indicators, inputs, settings, timeline, training
+from patrol_missions.engine.forecast.backtest_scores import Scores
 from patrol_missions.engine.forecast.bundle import Bundle, CategoryModel
 from patrol_missions.engine.forecast.calendar import Calendar
+from patrol_missions.engine.forecast.ledger import MISSIONS, Ledger, Planned
 from patrol_missions.engine.forecast.scores import score_table
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.forecast.workers import Workers
+from patrol_missions.engine.missions import weights
 from patrol_missions.engine.reports import model_card
 
 
@@ -31,22 +34,27 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     history, places, days, missing = read.panel, read.indicators, read.days, read.missing
     listed = parameters.get("indicators") or []
     seed, threads = int(parameters.get("seed") or 0), settings.threads(parameters)
+    weeks = len(timeline.of(history).backtest)
+    # The card tells what plans would have caught with the usual weights and missions, whatever is planned with later.
+    planned = Planned.of(tables["cells"], MISSIONS, *weights.asked_for({}, history.categories))
+    ledger = Ledger(weeks, len(history.categories), planned)
     part = context.part(0.02, 0.97)
     with cluster.reach(parameters.get("scheduler")) as helping:
-        trained = training.train(history, places, days, seed, Workers(threads, helping), part.progress)
+        trained = training.train(history, places, days, seed, Workers(threads, helping), part.progress, ledger)
+    scores = Scores(trained, ledger, seed) if weeks else None
     context.progress(0.97, "Writing the model and its card")
     facts = _facts(trained, parameters, tables, listed)
     made = _bundle(trained, places, days.calendar, facts)
     bundle.save(made, context.folder / "model.zip")
     left_out = dict.fromkeys(missing, "no incident in the layer")
     left_out |= dict.fromkeys(read.outside, "no incident inside the grid")
-    page = model_card.render(trained, facts, places, left_out, parameters.get("quality"))
+    page = model_card.render(trained, scores, facts, places, left_out, parameters.get("quality"))
     (context.folder / "model_card.html").write_text(page, encoding="utf-8")
     for each in trained.choices:
         context.log(f"{each.category}: {each.why}")
     return JobResult(
         _values(trained, facts, missing),
-        {"scores": score_table(trained)},
+        {"scores": score_table(trained, scores)},
         {"model": "model.zip", "card": "model_card.html"},
     )
 

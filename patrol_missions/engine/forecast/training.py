@@ -39,41 +39,12 @@ _CHECK_WEEKS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """Everything that training found out.
-
-    :param choices: what each category ships
-    :param trees: the trees of the categories that ship them, else ``None``
-    :param backtests: how every forecast did, per category; ``None`` when the history is too short
-    :param settings: the baselines of each category by code
-    :param starts: maps from which the trees of each category start
-    :param hourly: :func:`patrol_missions.engine.forecast.hours.profiles`
-    """
-
-    panel: Panel
-    timeline: Timeline
-    choices: tuple[Choice, ...]
-    trees: tuple[Trees | None, ...]
-    backtests: tuple[CategoryBacktest, ...] | None
-    settings: tuple[dict[str, Baseline], ...]
-    starts: tuple[Start, ...]
-    feature_names: tuple[str, ...]
-    others: tuple[int, ...]
-    hourly: np.ndarray
-
-
-def train(
-    panel: Panel, indicators: Indicators, days: DayFactor, seed: int, workers: Workers, progress: Progress
-) -> Trained:
-    """Choose, train, judge and train again; the same input and seed give the same result on any machine."""
-    return _Training(panel, indicators, days, seed, workers, progress).run()
-
-
-@dataclass(frozen=True, eq=False)
 class Findings:
-    """What a backtest found, without a model to ship.
+    """What a backtest found.
 
     :param choices: what each category would ship by the whole backtest
+    :param backtests: how every forecast did, per category; empty when the history is too short
+    :param settings: the baselines of each category by code
     """
 
     panel: Panel
@@ -81,6 +52,35 @@ class Findings:
     choices: tuple[Choice, ...]
     backtests: tuple[CategoryBacktest, ...]
     settings: tuple[dict[str, Baseline], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained(Findings):
+    """Everything that training found out; its choices are what each category does ship.
+
+    :param trees: the trees of the categories that ship them, else ``None``
+    :param starts: maps from which the trees of each category start
+    :param hourly: :func:`patrol_missions.engine.forecast.hours.profiles`
+    """
+
+    trees: tuple[Trees | None, ...]
+    starts: tuple[Start, ...]
+    feature_names: tuple[str, ...]
+    others: tuple[int, ...]
+    hourly: np.ndarray
+
+
+def train(
+    panel: Panel,
+    indicators: Indicators,
+    days: DayFactor,
+    seed: int,
+    workers: Workers,
+    progress: Progress,
+    watcher: Watcher | None = None,
+) -> Trained:
+    """Choose, train, judge and train again; the same input and seed give the same result on any machine."""
+    return _Training(panel, indicators, days, seed, workers, progress).run(watcher)
 
 
 def judge(
@@ -141,18 +141,18 @@ class _Training:
         self._grow(when.begin_backtest, "Training", 0.3)
         return history
 
-    def run(self) -> Trained:
+    def run(self, watcher: Watcher | None) -> Trained:
         when = self.timeline
-        judged = self._judge(self._first_grown(), 0.45, 0.8)
+        judged = self._judge(self._first_grown(), 0.45, 0.8, watcher)
         choices = self._choose(judged)
         final, choices = self._grow_again(choices, judged, 0.8, 0.98)
         return Trained(
             self.panel,
             when,
             tuple(choices),
-            tuple(final),
-            tuple(judged) if judged else None,
+            tuple(judged),
             tuple(self.settings),
+            tuple(final),
             tuple(self.starts),
             tuple(self.names),
             self.others,
@@ -223,9 +223,7 @@ class _Training:
             f"{_FEWEST_POSITIVES} are needed."
         )
 
-    def _judge(
-        self, history: History, low: float, high: float, watcher: Watcher | None = None
-    ) -> list[CategoryBacktest]:
+    def _judge(self, history: History, low: float, high: float, watcher: Watcher | None) -> list[CategoryBacktest]:
         """The backtest, week by week; training rows of the same weeks are gathered on the way."""
         when = self.timeline
         weeks = len(when.backtest)

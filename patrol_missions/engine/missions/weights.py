@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
-from patrol_missions.core.presets import KINDS, OTHER_PREVENTABILITY, PRESETS, Preset
+from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS, Preset
 
 _OWN = "own table"
 
@@ -37,6 +37,12 @@ class Weight:
     def value(self) -> float:
         """Severity x preventability."""
         return self.severity * self.preventability
+
+
+def asked_for(parameters: Mapping[str, Any], categories: Sequence[str]) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
+    """:func:`resolve` by a job's ``weights_preset`` and ``weights``; the default preset where it has neither."""
+    rows = parameters.get("weights")
+    return resolve(parameters.get("weights_preset") or (None if rows else DEFAULT_PRESET), rows, categories)
 
 
 def resolve(

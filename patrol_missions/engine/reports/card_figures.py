@@ -1,4 +1,7 @@
-"""Figures of the model card: what they say is in shapes and shades as well as in colours, so that a copier keeps it."""
+"""Figures of the model card and the backtest's report.
+
+What they say is in shapes and shades as well as in colours, so that a copier keeps it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
+from patrol_missions.engine.forecast.backtest_scores import Score
 from patrol_missions.engine.forecast.choice import Choice
 from patrol_missions.engine.reports import figures
 
@@ -53,6 +57,37 @@ def gains(choices: Sequence[Choice], names: dict[str, str]) -> str:
     axes.tick_params(length=0)
     columns = min(len(codes), 4)
     figure.legend(loc="outside upper left", ncols=columns, frameon=False, fontsize=9, handletextpad=0.2)
+    return figures.to_svg(figure)
+
+
+def caught(names: Sequence[str], scores: Sequence[Sequence[Score | None]]) -> str:
+    """Share caught by each way to plan, a row each, with a panel per area flagged; the first row's value as a line.
+
+    :param scores: of each name, one per area
+    """
+    areas = len(scores[0])
+    figure = figures.new(_WIDTH, 0.9 + 0.27 * len(names))
+    panels = figure.subplots(1, areas, sharey=True)
+    leader = names.index("Rule") if "Rule" in names else 0
+    for place, axes in enumerate(panels):
+        lead = scores[leader][place]
+        if lead is not None:
+            axes.axvline(100 * lead.value, color=figures.GREY, linewidth=1.0, alpha=0.7)
+        for row, mine in enumerate(scores):
+            score = mine[place]
+            if score is None:
+                continue
+            low, high = score.interval
+            colour = figures.ORANGE if names[row].startswith("B") else figures.BLUE
+            axes.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=1.8, solid_capstyle="butt")
+            axes.plot(100 * score.value, row, "s" if colour == figures.ORANGE else "o", color=colour, markersize=4.5)
+            axes.set_title(f"{100 * score.area:g} % of cells")
+        axes.set_yticks(range(len(names)), names)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+        axes.grid(axis="x", color=figures.GREY, alpha=0.25, linewidth=0.8)
+        axes.tick_params(length=0)
+        axes.margins(x=0.12)
+    panels[0].invert_yaxis()
     return figures.to_svg(figure)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from patrol_missions.engine.forecast.panel import DAY_S, Panel
 from patrol_missions.engine.forecast.training import Trained
@@ -17,8 +16,6 @@ _VERDICTS = {
     "stop": ("stop", "do not plan with this table yet"),
 }
 _MOST_PANELS = 12
-_MOST_TICKS = 6
-_STEPS = (1, 2, 3, 6, 12, 24, 60)  # months between ticks
 
 
 def blocks(trained: Trained, left_out: Mapping[str, str], quality: Mapping[str, str] | None) -> list[html.Html]:
@@ -90,30 +87,8 @@ def _categories(panel: Panel) -> list[html.Html]:
 def _months(panel: Panel) -> list[html.Html]:
     zone = panel.instances.zone
     months = zone.to_local(panel.events.time.astype("datetime64[s]")).astype("datetime64[M]")
-    axis = np.arange(months.min(), months.max() + 1)
-    days = axis.astype("datetime64[D]")
-    step = next((each for each in _STEPS if len(axis) <= each * _MOST_TICKS), 120)
-    shown_months = np.flatnonzero(
-        axis.astype(np.int64) % step == 0
-    )  # months since 1970: whole years begin at Januaries
-    length = 4 if step >= 12 else 7
-    shown = panel.categories[:_MOST_PANELS]
-    rows = -(-len(shown) // 2)
-    figure = figures.new(9.2, 0.4 + 1.3 * rows)
-    grid = figure.subplots(rows, min(len(shown), 2), sharex=True, squeeze=False).ravel()
-    for axes, (index, name) in zip(grid, enumerate(shown)):
-        counts = np.bincount((months[panel.events.category == index] - axis[0]).astype(int), minlength=len(axis))
-        axes.fill_between(days, counts, color=figures.BLUE, alpha=0.25, linewidth=0)
-        axes.plot(days, counts, color=figures.BLUE, linewidth=1.4)
-        axes.set_title(name)
-        axes.set_ylim(bottom=0)
-        axes.set_xticks(days[shown_months], [str(month)[:length] for month in axis[shown_months]])
-        axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        figures.light_grid(axes)
-    for axes in grid[len(shown) :]:
-        axes.set_visible(False)
-        grid[len(shown) - 2].tick_params(labelbottom=True)  # the lowest of its column shows the years
+    shown = enumerate(panel.categories[:_MOST_PANELS])
+    figure = figures.months(months, [(name, panel.events.category == index) for index, name in shown])
     return [
         html.figure(figures.to_svg(figure), "Incidents used per month; the first and last month may be part of one.")
     ]

@@ -50,14 +50,24 @@ th,td{padding:.4rem .7rem .4rem 0;text-align:left;vertical-align:top;border-bott
 th{font-weight:600;color:var(--soft);border-bottom-width:2px;white-space:nowrap}
 td{overflow-wrap:break-word}td small{display:block;color:var(--soft);font-size:.95em;margin-top:.15rem}
 .num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}th.num{padding-right:.7rem}
+.dense table{font-size:.76rem}.dense td,.dense th{padding:.25rem .45rem .25rem 0}
+.dense th{white-space:normal;min-width:4.6em}.dense th small{display:block;font-weight:400}.dense .chip{padding:0 .4em}
+.dense td small{font-size:.9em}
+.dense tr>:first-child{position:sticky;left:0;background:var(--paper);color:var(--soft);font-weight:600;
+padding-right:.6rem;min-width:7em}
+.fold{border-top:1px solid var(--line)}.fold summary{cursor:pointer;padding:.55rem 0;font-weight:600}
+.fold summary:hover{color:var(--note)}.folded{padding-bottom:.6rem}
+@media screen{.fold:not([open])+.folded,.on-paper{display:none}}
 figure{margin:1.2rem 0}figure svg{width:100%;height:auto;display:block}figcaption{font-size:.88rem;margin-top:.3rem}
 footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-size:.85rem}
 @media (max-width:44rem){figure{overflow-x:auto}figure svg{min-width:42rem}td.long{min-width:15rem}}
 @media print{@page{margin:16mm}html{font-size:9.6pt}
 :root{color-scheme:light;--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--panel:#f5f5f5;
 --good:#1f7a4d;--note:#3a6ea5;--caution:#96600a;--stop:#b3261e;--good-bg:#fff;--note-bg:#fff;--caution-bg:#fff;--stop-bg:#fff}
-body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner,tbody.group{break-inside:avoid}
+body{padding:0;max-width:none;font-size:9pt}h2,h3{break-after:avoid}figure,tr,.banner{break-inside:avoid}
 thead{display:table-header-group}
+.fold{display:none}
+.dense table{font-size:6.6pt}.dense th{min-width:0}.dense tr>:first-child{position:static;min-width:0}
 .banner,.chip{border:1px solid;border-left-width:5px}.chip{border-left-width:1px}.wide{overflow:visible}}
 """
 
@@ -120,29 +130,41 @@ def facts(items: Iterable[tuple[str, object]]) -> Html:
     return Html(f'<dl class="facts">{cells}</dl>')
 
 
+def fold(title: str, blocks: Iterable[Html]) -> Html:
+    """Blocks that are shown when the title is clicked, and always on paper.
+
+    They follow the element that opens and closes, instead of lying in it: not every browser can show what lies in a
+    closed one by style alone, and so it would be missing on paper, where a heading stands for the element.
+    """
+    inside = "\n".join(blocks)
+    return Html(
+        f'<details class="fold"><summary>{_text(title)}</summary></details>\n'
+        f'<div class="folded">\n<h3 class="on-paper">{_text(title)}</h3>\n{inside}\n</div>'
+    )
+
+
 def table(
     headers: Sequence[str],
     rows: Iterable[Sequence[object]],
     caption: str = "",
     numeric: Iterable[int] = (),
-    grouped: bool = False,
+    dense: bool = False,
 ) -> Html:
     """A table. Integers get thousands separators; columns of numbers, and those listed in ``numeric``, align right.
 
-    :param grouped: a row with an empty first cell belongs to the row above, and is kept with it on paper
+    :param dense: many columns in small letters, whose first one stays in sight
     """
     lines = [list(row) for row in rows]
     right = set(numeric) | {
         i for i in range(len(headers)) if lines and all(isinstance(line[i], (int, float, np.number)) for line in lines)
     }
     head = "".join(f'<th scope="col"{_align(i, right)}>{_text(name)}</th>' for i, name in enumerate(headers))
-    body = ""
-    for number, line in enumerate(lines):
-        body += '</tbody><tbody class="group">\n' if grouped and number and line[0] else ""
-        body += "<tr>" + "".join(_cell(i in right, v) for i, v in enumerate(line)) + "</tr>\n"
-    first = '<tbody class="group">' if grouped else "<tbody>"
+    body = "".join("<tr>" + "".join(_cell(i in right, v) for i, v in enumerate(line)) + "</tr>\n" for line in lines)
     title = f"<caption>{_text(caption)}</caption>" if caption else ""
-    return Html(f'<div class="wide"><table>{title}<thead><tr>{head}</tr></thead>{first}\n{body}</tbody></table></div>')
+    kind = "wide dense" if dense else "wide"
+    return Html(
+        f'<div class="{kind}"><table>{title}<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+    )
 
 
 def figure(svg: str, caption: str = "") -> Html:
@@ -151,6 +173,11 @@ def figure(svg: str, caption: str = "") -> Html:
     drawing = drawing.replace("<svg", f'<svg role="img" aria-label="{_html.escape(caption)}"', 1)
     words = f"<figcaption>{_text(caption)}</figcaption>" if caption else ""
     return Html(f"<figure>{drawing}{words}</figure>")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _level(level: str) -> str:

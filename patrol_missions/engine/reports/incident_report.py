@@ -73,23 +73,9 @@ def _history(checked: Checked) -> list[html.Html]:
     if not labels:
         return []
     months = checked.record.zone.to_local(checked.clock.start[checked.keep]).astype("datetime64[M]")
-    axis = np.arange(months.min(), months.max() + 1)
-    shown = labels[:_MOST_PANELS]
-    rows = (len(shown) + 1) // 2
-    figure = figures.new(9.2, 0.5 + 1.45 * rows)
-    panels = figure.subplots(rows, 2, sharex=True, squeeze=False).ravel()
-    for panel, (code, label) in zip(panels, enumerate(shown)):
-        counts = np.bincount((months[planning == code] - axis[0]).astype(int), minlength=len(axis))
-        panel.fill_between(axis.astype("datetime64[D]"), counts, color=figures.BLUE, alpha=0.25, linewidth=0)
-        panel.plot(axis.astype("datetime64[D]"), counts, color=figures.BLUE, linewidth=1.4)
-        panel.set_title(f"{label}  ({counts.sum():,})")
-        panel.set_ylim(bottom=0)
-        panel.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        figures.light_grid(panel)
-    for panel in panels[len(shown) :]:
-        panel.set_visible(False)
-        panels[len(shown) - 2].tick_params(labelbottom=True)  # the lowest of its column shows the years
+    shown = enumerate(labels[:_MOST_PANELS])
+    titled = [(f"{label}  ({(planning == code).sum():,})", planning == code) for code, label in shown]
+    figure = figures.months(months, titled)
     return [
         html.heading("History"),
         html.figure(figures.to_svg(figure), "Kept incidents per month and planning category."),

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from patrol_missions.engine.forecast import choice, contribution_words, contributions
+from patrol_missions.engine.forecast.backtest_scores import Scores
 from patrol_missions.engine.forecast.indicators import Indicators
 from patrol_missions.engine.forecast.training import Trained
-from patrol_missions.engine.reports import card_figures, datasheet, figures, html
-from patrol_missions.engine.reports.card_scores import Scores
+from patrol_missions.engine.reports import card_figures, card_scores, datasheet, figures, html, score_blocks
 
 _OFFICERS = (
     (
@@ -61,6 +61,7 @@ _RULE = (
 
 def render(
     trained: Trained,
+    scores: Scores | None,
     facts: Mapping[str, Any],
     indicators: Indicators,
     left_out: Mapping[str, str],
@@ -68,6 +69,7 @@ def render(
 ) -> str:
     """The whole page.
 
+    :param scores: of the backtest; ``None`` when there was none
     :param facts: what the bundle says of itself (versions, period, hashes)
     :param indicators: place layers and fields of the grid
     :param left_out: categories that are not in the model, and why
@@ -79,8 +81,8 @@ def render(
         blocks = [
             _verdict(trained),
             html.facts(_figures(trained, facts)),
-            *_choices(trained),
-            *Scores(trained, int(facts["seed"])).blocks(),
+            *_choices(trained, scores),
+            *(_tested(scores) if scores is not None else []),
             html.heading("For officers"),
             *(html.paragraph(text) for text in _OFFICERS),
             html.heading("Limits"),
@@ -88,6 +90,7 @@ def render(
             *_made_of(trained, indicators),
             *datasheet.blocks(trained, left_out, quality),
             *_record(facts),
+            *(score_blocks.everything(scores) if scores is not None else []),
         ]
     period = f"{str(facts['history_begin'])[:10]} to {str(facts['history_end'])[:10]}"
     title = f"Model card and datasheet: {where}" if where else "Model card and datasheet"
@@ -106,7 +109,7 @@ def _limits(indicators: Indicators) -> list[str]:
 def _verdict(trained: Trained) -> html.Html:
     learned = [each.category for each in trained.choices if each.uses_trees]
     total = len(trained.choices)
-    if trained.backtests is None:
+    if not trained.backtests:
         return html.banner(
             "caution",
             "Baselines only, not tested",
@@ -120,7 +123,7 @@ def _verdict(trained: Trained) -> html.Html:
     rest = f" In the other {others if others > 1 else 'one'} the best baseline ships." if others else ""
     text = (
         f"Tested on {weeks} weeks that it had not seen: LightGBM explains more of what happened than every simple "
-        f"baseline, beyond doubt, for {_listed(learned)}.{rest}"
+        f"baseline, beyond doubt, for {html.listed(learned)}.{rest}"
     )
     return html.banner("good", f"Better than every baseline in {len(learned)} of {total} categories", text)
 
@@ -137,18 +140,28 @@ def _figures(trained: Trained, facts: Mapping[str, Any]) -> list[tuple[str, obje
     ]
 
 
-def _choices(trained: Trained) -> list[html.Html]:
-    rows = [
-        (
-            each.category,
-            each.incidents,
-            html.chip("good", "LightGBM") if each.uses_trees else html.chip("note", each.ships),
-            each.why,
-        )
-        for each in trained.choices
+def _choices(trained: Trained, scores: Scores | None) -> list[html.Html]:
+    why = [(each.category, each.incidents, score_blocks.chip(each), each.why) for each in trained.choices]
+    reasons = html.table(("Category", "Incidents", "Ships", "Why"), why)
+    if scores is None:
+        return [html.heading("What ships"), reasons, html.paragraph(_RULE)]
+    return [
+        html.heading("What ships"),
+        *score_blocks.short_table(scores, "Ships"),
+        html.fold("Why each category ships what it ships", [reasons, html.paragraph(_RULE)]),
     ]
-    table = html.table(("Category", "Incidents", "Ships", "Why"), rows)
-    return [html.heading("What ships"), table, html.paragraph(_RULE)]
+
+
+def _tested(scores: Scores) -> list[html.Html]:
+    return [
+        *score_blocks.plans(scores),
+        *score_blocks.gains(scores),
+        *card_scores.curves(scores),
+        *score_blocks.reliability(scores),
+        *card_scores.counts(scores),
+        *card_scores.maps(scores),
+        *score_blocks.districts(scores),
+    ]
 
 
 def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
@@ -181,7 +194,7 @@ def _made_of(trained: Trained, indicators: Indicators) -> list[html.Html]:
         blocks += [html.heading("Facts it uses", 3), html.figure(picture, caption)]
         blocks.append(html.table(("Kind of fact", "Features"), _features(trained, groups, place, order)))
     for what, used in (("Indicator layers", indicators.names), ("Indicator fields of the grid", indicators.fields)):
-        blocks.append(html.paragraph(f"{what}: {_listed(used) if used else 'none'}."))
+        blocks.append(html.paragraph(f"{what}: {html.listed(used) if used else 'none'}."))
     if indicators.events is not None:
         blocks.append(html.paragraph("Planned events: as listed, from an hour before their start to an hour after."))
     if indicators.patrol is not None:
@@ -209,7 +222,3 @@ def _record(facts: Mapping[str, Any]) -> list[html.Html]:
         *((f"SHA-256 of {name}", digest) for name, digest in facts["input_sha256"].items()),
     ]
     return [html.heading("Record"), html.table(("What", "Value"), rows)]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
