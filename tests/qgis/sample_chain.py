@@ -10,8 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from qgis.core import QgsProcessingException, QgsVectorLayer
+from qgis.core import NULL, QgsFeature, QgsFeatureRequest, QgsGeometry, QgsProcessingException, QgsVectorLayer
+from qgis.PyQt.QtCore import QDateTime, Qt
 
 ZONE = "America/New_York"
 ODD = 'Theft “2-wheel” "quick" <b>🚲, etc.'
@@ -58,6 +60,22 @@ class Chain:
             "INDICATORS": [self.path("places")],
             **other,
         }
+
+    def crowded(self, spot: QgsGeometry, days: np.ndarray) -> QgsVectorLayer:
+        """The clean incidents, and eight thefts from vehicles at a place on the evening of each day."""
+        layer = self.layer("clean").materialize(QgsFeatureRequest())
+        example = next(layer.getFeatures("category = 'Theft from vehicle'"))
+        added = []
+        for number, day in enumerate(np.repeat(days, 8)):
+            feature = QgsFeature(example)
+            feature.setGeometry(spot)
+            evening = QDateTime.fromString(f"{day + 1}T01:00:00", Qt.DateFormat.ISODate)
+            values = (("event_id", f"crowd {number}"), ("start", evening), ("end", NULL), ("reported", NULL))
+            for field, value in values:
+                feature[field] = value
+            added.append(feature)
+        assert layer.dataProvider().addFeatures(added)[0]
+        return layer
 
     def refusal(self, algorithm: str, **given: Any) -> str:
         """The sentence with which an algorithm refuses what it is given beside the history."""

@@ -40,7 +40,7 @@ def test_it_reports_every_forecast_by_category_plan_and_district(
     )
     page = Path(answer["REPORT"]).read_text(encoding="utf-8")
     assert "26 weeks" in page
-    assert "the 2 cells of each district" in page
+    assert "2 missions in each district" in page
     scores, districts = rows(paths["SCORES"]), rows(paths["DISTRICTS"])
     assert {"B0", "B3", "B6", "B7", "Rule"} <= {row["forecast"] for row in scores}
     caught = [row for row in scores if row["metric"] == "preventable_harm_caught_by_missions"]

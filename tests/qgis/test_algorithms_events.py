@@ -10,12 +10,8 @@ import pytest
 from conftest import Listener
 from made_layers import box, memory_layer
 from qgis.core import (
-    NULL,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
-    QgsFeature,
-    QgsFeatureRequest,
-    QgsGeometry,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProject,
@@ -96,22 +92,6 @@ def test_nothing_is_learned_from_an_empty_list(chain: Chain, processing: Any, tm
             processing.run("patrolmissions:trainmodel", parameters)
 
 
-def with_crowds(clean: QgsVectorLayer, spot: QgsGeometry, days: np.ndarray) -> QgsVectorLayer:
-    """The incidents, and eight thefts from vehicles at a place on the evening of each day."""
-    layer = clean.materialize(QgsFeatureRequest())
-    example = next(layer.getFeatures("category = 'Theft from vehicle'"))
-    added = []
-    for number, day in enumerate(np.repeat(days, 8)):
-        feature = QgsFeature(example)
-        feature.setGeometry(spot)
-        evening = QDateTime.fromString(f"{day + 1}T01:00:00", Qt.DateFormat.ISODate)
-        for field, value in (("event_id", f"crowd {number}"), ("start", evening), ("end", NULL), ("reported", NULL)):
-            feature[field] = value
-        added.append(feature)
-    assert layer.dataProvider().addFeatures(added)[0]
-    return layer
-
-
 def test_a_model_trained_with_events_forecasts_with_them(
     chain: Chain, processing: Any, feedback: Listener, tmp_path: Path
 ) -> None:
@@ -130,7 +110,7 @@ def test_a_model_trained_with_events_forecasts_with_them(
     model = str(tmp_path / "model.zip")
     shifts = [["Day", "07:00", "19:00", "Mon-Sun"], ["Night", "19:00", "07:00", ""]]
     more = {"TIME_ZONE": ZONE, "SHIFTS": shifts, "EVENTS": games, "MODEL": model}
-    crowds = with_crowds(chain.layer("clean"), cell.geometry().centroid(), days[days < first])
+    crowds = chain.crowded(cell.geometry().centroid(), days[days < first])
     processing.run("patrolmissions:trainmodel", chain.history(**more, INCIDENTS=crowds))
     told = {}
     none = memory_layer("Point", [], "start_local:string,end_local:string,reach_m:double", name="None are planned")

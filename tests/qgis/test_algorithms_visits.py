@@ -12,7 +12,6 @@ from made_layers import box, memory_layer
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
-    QgsFeatureRequest,
     QgsProcessingFeedback,
     QgsProject,
     QgsVectorLayer,
@@ -86,29 +85,35 @@ def test_layers_that_cannot_be_visits_are_refused(refused: Any) -> None:
 def test_a_model_trained_with_visits_forecasts_and_explains_with_them(
     chain: Chain, processing: Any, feedback: Listener, tmp_path: Path
 ) -> None:
-    """Every evening an hour in the busiest cell, until nine days before the end; as points and as a table of cells."""
-    busiest = max(chain.layer("forecast").getFeatures(), key=lambda feature: feature["harm"])["cell_id"]
-    request = QgsFeatureRequest().setFilterExpression(f"cell_id = '{busiest}'")
-    spot = next(chain.layer("grid").getFeatures(request)).geometry().centroid().asWkt()
+    """An hour on the evenings of every other fortnight, nine days before the end the last; many thefts on the others.
+
+    The visits are points, or a table of cells.
+    """
+    cell = next(chain.layer("grid").getFeatures())
+    spot, patrolled = cell.geometry().centroid(), cell["cell_id"]
     first = np.datetime64(chain.answers["forecastrisk"]["FIRST_START"][:10])
-    stays = [(f"{first - day} 19:00:00", f"{first - day} 20:00:00") for day in range(9, 540)]
+    before = np.arange(1, 540)
+    away = (before - 9) // 14 % 2 != 0
+    crowds = chain.crowded(spot, first - before[away])
+    stays = [(f"{day} 19:00:00", f"{day} 20:00:00") for day in first - before[~away]]
     local = "start_local:string,end_local:string"
-    points = memory_layer("Point", [(spot, stay) for stay in stays], local, name="Visits")
-    table = memory_layer("None", [(None, [busiest, *stay]) for stay in stays], f"cell_id:string,{local}", name="Cells")
+    points = memory_layer("Point", [(spot.asWkt(), stay) for stay in stays], local, name="Visits")
+    table = memory_layer("None", [(None, [patrolled, *stay]) for stay in stays], f"cell_id:string,{local}", name="Cells")
     nobody = memory_layer("Point", [], local, name="Nobody")
     QgsProject.instance().addMapLayers([points, table, nobody])
     model = str(tmp_path / "model.zip")
     shifts = [["Day", "07:00", "19:00", "Mon-Sun"], ["Night", "19:00", "07:00", ""]]
-    more = {"TIME_ZONE": ZONE, "SHIFTS": shifts, "VISITS": points, "MODEL": model}
+    more = {"TIME_ZONE": ZONE, "SHIFTS": shifts, "VISITS": points, "MODEL": model, "INCIDENTS": crowds}
     more["CARD"] = str(tmp_path / "card.html")
     processing.run("patrolmissions:trainmodel", chain.history(**more))
-    assert "Visits of patrol: 531 of two minutes or more" in (tmp_path / "card.html").read_text("utf-8")
+    assert f"Visits of patrol: {len(stays)} of two minutes or more" in (tmp_path / "card.html").read_text("utf-8")
     harm = {}
     for name, layer in (("points", points), ("table", table), ("nobody", nobody), ("none", None)):
         feedback.warnings.clear()
-        given = chain.history(MODEL=model, SHIFT_COUNT=4, OUTPUT=str(tmp_path / f"{name}.gpkg"), VISITS=layer)
+        output = str(tmp_path / f"{name}.gpkg")
+        given = chain.history(MODEL=model, SHIFT_COUNT=4, OUTPUT=output, VISITS=layer, INCIDENTS=crowds)
         processing.run("patrolmissions:forecastrisk", given, feedback=feedback)
-        found = QgsVectorLayer(given["OUTPUT"], name, "ogr")
+        found = QgsVectorLayer(output, name, "ogr")
         harm[name] = [feature["harm"] for feature in found.getFeatures()]
         told = any(
             "The model was trained with visits of patrol, and none are given" in each for each in feedback.warnings
@@ -116,11 +121,11 @@ def test_a_model_trained_with_visits_forecasts_and_explains_with_them(
         assert told == (layer is None)
     assert harm["points"] == harm["table"]
     assert harm["nobody"] == harm["none"]
-    explain = chain.history(MODEL=model, FORECAST=str(tmp_path / "points.gpkg"), CELLS=busiest, OUTPUT="memory:")
+    explain = chain.history(MODEL=model, INCIDENTS=crowds, FORECAST=str(tmp_path / "points.gpkg"), CELLS=patrolled, OUTPUT="memory:")
     answer = processing.run("patrolmissions:explainforecast", {**explain, "VISITS": points, "REASONS": 50})
     assert answer["ROWS"] > 0
     assert "visits of patrol" not in answer["WARNINGS"]
     reasons = {each["cell_id"]: each["reasons"] for each in QgsVectorLayer(str(tmp_path / "points.gpkg")).getFeatures()}
-    assert "in the last 28 days, but not in the last 7" in reasons[busiest]
+    assert "in the last 28 days, but not in the last 7" in reasons[patrolled]
     for layer in (points, table, nobody):
         QgsProject.instance().removeMapLayer(layer.id())

@@ -114,7 +114,7 @@ def _newton(rows: TrainingSet, found: Regression, signs: np.ndarray) -> Regressi
         weight += step / max(float(np.abs(step).max()), 1.0)
         if np.abs(step).max() < _CLOSE:
             break
-    weight = np.round(weight, 5)
+    weight = np.round(weight, 5) + 0.0  # a weight of none may come as -0
     told = np.zeros(width + 1)
     for chunk in _chunks(len(rows)):
         part = values[chunk].astype(np.float64)
@@ -135,7 +135,7 @@ def _firm(values: np.ndarray) -> np.ndarray:
 
     Models are to be the same everywhere; this is why weights are rounded, too.
     """
-    return values.astype(np.float32).astype(np.float64)
+    return values.astype(np.float32).astype(np.float64) + 0.0
 
 
 def _taken(features: np.ndarray, scale: np.ndarray) -> np.ndarray:
