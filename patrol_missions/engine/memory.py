@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_LARGE_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 21  # below this, asking the system for every array takes longer than it saves
 _M_MMAP_THRESHOLD = -3  # of mallopt(3)
 
 
