@@ -9,7 +9,7 @@ Run it with the engine's Python; ``PATROL_STAGE`` or build/stage holds the stage
 
 What one run covers: ours trains eight categories x three shifts a day x 250 m cells with a 52-week backtest of the
 model and eight baselines, calibration and card, and forecasts three and 21 shifts per category. The peer fits one
-weekly series per cell of all categories pooled, without shifts, categories, calibration or test, and forecasts one week.
+weekly series per cell of all categories pooled, without shifts, calibration or test, and forecasts one week.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def read(folder: Path) -> None:
     shifts = [dict(each) for each in city.shifts]
     parameters: dict[str, Any] = {"cell_size_m": city.size_m, "time_zone": city.time_zone, "shifts": shifts, "seed": 1}
     write_job(folder, Job("train_model", parameters, {"incidents": incidents, "cells": cells}))
-    print(f"{len(incidents):,} incidents, {len(incidents.labels['category'])} categories, {len(cells):,} cells of {city.size_m:g} m, 4 years")
+    kinds = len(incidents.labels["category"])
+    print(f"{len(incidents):,} incidents, {kinds} categories, {len(cells):,} cells of {city.size_m:g} m, 4 years")
 
 
 def ours(name: str, folder: Path, threads: int) -> None:

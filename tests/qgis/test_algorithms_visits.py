@@ -98,7 +98,8 @@ def test_a_model_trained_with_visits_forecasts_and_explains_with_them(
     stays = [(f"{day} 19:00:00", f"{day} 20:00:00") for day in first - before[~away]]
     local = "start_local:string,end_local:string"
     points = memory_layer("Point", [(spot.asWkt(), stay) for stay in stays], local, name="Visits")
-    table = memory_layer("None", [(None, [patrolled, *stay]) for stay in stays], f"cell_id:string,{local}", name="Cells")
+    rows = [(None, [patrolled, *stay]) for stay in stays]
+    table = memory_layer("None", rows, f"cell_id:string,{local}", name="Cells")
     nobody = memory_layer("Point", [], local, name="Nobody")
     QgsProject.instance().addMapLayers([points, table, nobody])
     model = str(tmp_path / "model.zip")
@@ -121,11 +122,13 @@ def test_a_model_trained_with_visits_forecasts_and_explains_with_them(
         assert told == (layer is None)
     assert harm["points"] == harm["table"]
     assert harm["nobody"] == harm["none"]
-    explain = chain.history(MODEL=model, INCIDENTS=crowds, FORECAST=str(tmp_path / "points.gpkg"), CELLS=patrolled, OUTPUT="memory:")
-    answer = processing.run("patrolmissions:explainforecast", {**explain, "VISITS": points, "REASONS": 50})
+    forecast = str(tmp_path / "points.gpkg")
+    more = {"INCIDENTS": crowds, "VISITS": points, "REASONS": 50, "OUTPUT": "memory:"}
+    explain = chain.history(MODEL=model, FORECAST=forecast, CELLS=patrolled, **more)
+    answer = processing.run("patrolmissions:explainforecast", explain)
     assert answer["ROWS"] > 0
     assert "visits of patrol" not in answer["WARNINGS"]
-    reasons = {each["cell_id"]: each["reasons"] for each in QgsVectorLayer(str(tmp_path / "points.gpkg")).getFeatures()}
+    reasons = {each["cell_id"]: each["reasons"] for each in QgsVectorLayer(forecast).getFeatures()}
     assert "in the last 28 days, but not in the last 7" in reasons[patrolled]
     for layer in (points, table, nobody):
         QgsProject.instance().removeMapLayer(layer.id())
