@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from patrol_missions.engine.missions import rounding
+from patrol_missions.engine.missions.law_areas import Limits
+from patrol_missions.engine.missions.law_groups import Floats, Ints
 
 _DUST = 1e-12  # a probability so near 0 or 1 is a rounding error of the arithmetic
 _PER_MEETING = 3  # random numbers: who, which of the nearest, and who wins
@@ -60,7 +61,14 @@ def _digest(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
-def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Sequence[Stream]) -> NDArray[np.bool_]:
+def draw(
+    probability: Floats,
+    column: Ints,
+    row: Ints,
+    group: Ints,
+    streams: Sequence[Stream],
+    limits: Limits | None = None,
+) -> NDArray[np.bool_]:
     """Select cells in every group.
 
     Parameters
@@ -73,6 +81,9 @@ def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Seq
         Group of each cell, 0 .. groups - 1; the order of the cells does not matter.
     streams
         Source of randomness of each group.
+    limits
+        Whole numbers that areas must not pass, which the probabilities meet in the mean. The groups must be the
+        districts of one shift.
 
     Returns
     -------
@@ -81,11 +92,14 @@ def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Seq
     """
     undecided = (probability > _DUST) & (probability < 1.0 - _DUST)
     selected = ~undecided & (probability > 0.5)
+    area = _in_danger(limits, probability) if limits is not None else np.full(len(group), -1)
+    block, sources = _blocks(group, area, streams)
     # Cells in the order of the map, so that the order in which they came does not matter.
-    order = np.lexsort((row, column, group))
+    order = np.lexsort((row, column, block))
     order = order[undecided[order]]
-    counts = np.bincount(group[order], minlength=len(streams))
+    counts = np.bincount(block[order], minlength=len(sources))
     starts = np.cumsum(counts) - counts
+    left: list[tuple[Ints, Floats]] = []
     for batch in _batches(counts):
         width = int(counts[batch].max())
         places = np.arange(width)
@@ -94,9 +108,42 @@ def draw(probability: Floats, column: Ints, row: Ints, group: Ints, streams: Seq
         uniforms = np.zeros((len(batch), width - 1, _PER_MEETING))
         for line, number in zip(uniforms, batch.tolist()):
             meetings = int(counts[number]) - 1
-            line[:meetings] = streams[number].uniforms(meetings * _PER_MEETING).reshape(meetings, _PER_MEETING)
-        selected[_contest(probability, column, row, slots, counts[batch], uniforms)] = True
+            line[:meetings] = sources[number].uniforms(meetings * _PER_MEETING).reshape(meetings, _PER_MEETING)
+        won, rest = _contest(probability, column, row, slots, counts[batch], uniforms)
+        selected[won] = True
+        left.append(rest)
+    if left:
+        cells, chances = (np.concatenate(each) for each in zip(*left))
+        order = np.argsort(block[cells])
+        selected[_last(cells[order], chances[order], group, area, streams)] = True
     return selected
+
+
+def _in_danger(limits: Limits, probability: Floats) -> Ints:
+    """Area of each cell, -1 where an area could not have more than it may however the draw ends."""
+    possible = limits.sums((probability > _DUST).astype(np.float64))
+    careful = possible > limits.most + rounding.WHOLE
+    return np.where((limits.area >= 0) & careful[limits.area], limits.area, -1)
+
+
+def _blocks(group: Ints, area: Ints, streams: Sequence[Stream]) -> tuple[Ints, list[Stream]]:
+    """The block of each cell, all that share a group and an area to be careful with, and the blocks' streams."""
+    width = int(area.max(initial=-1)) + 2
+    keys, block = np.unique(group * width + area + 1, return_inverse=True)
+    sources = []
+    for key in keys.tolist():
+        stream, number = streams[key // width], key % width - 1
+        sources.append(stream if number < 0 else replace(stream, names=(*stream.names, f"area {number}")))
+    return block.reshape(-1).astype(np.int64), sources
+
+
+def _last(cells: Ints, chances: Floats, group: Ints, area: Ints, streams: Sequence[Stream]) -> Ints:
+    """Cells selected among those that no meeting has decided, at most one of each block."""
+    if (area[cells] < 0).all():
+        return np.asarray(cells[chances > 0.5])  # whole but for rounding
+    stream = replace(streams[0], names=(*streams[0].names[:1], "areas"))
+    uniforms = iter(stream.uniforms(len(cells)).tolist())
+    return np.asarray(cells[rounding.settle(chances, group[cells], area[cells], uniforms)])
 
 
 def _batches(counts: Ints) -> Iterator[Ints]:
@@ -110,26 +157,30 @@ def _batches(counts: Ints) -> Iterator[Ints]:
         first += take
 
 
-def _contest(probability: Floats, column: Ints, row: Ints, slots: Ints, counts: Ints, uniforms: Floats) -> Ints:
-    """Run all meetings of groups side by side; returns the cells selected.
+def _contest(
+    probability: Floats, column: Ints, row: Ints, slots: Ints, counts: Ints, uniforms: Floats
+) -> tuple[Ints, tuple[Ints, Floats]]:
+    """Run all meetings of blocks side by side; the cells selected, and the last ones with what is left of their chance.
 
-    ``slots`` (groups, width) holds the indices of the undecided cells, without meaning beyond a group's ``counts``.
+    ``slots`` (blocks, width) holds the indices of the undecided cells, without meaning beyond a block's ``counts``.
     """
     # Distances are taken within a group; from its own corner they are small whole numbers and so compare exactly.
     x = (column[slots] - column[slots].min(axis=1, keepdims=True)).astype(np.float64)
     y = (row[slots] - row[slots].min(axis=1, keepdims=True)).astype(np.float64)
     state = _State(slots, x, y, probability[slots], counts.astype(np.int64))
-    winners: list[Ints] = []
+    winners: list[Ints] = [np.empty(0, dtype=np.int64)]
+    left: list[tuple[Ints, Floats]] = []
     for meeting in range(uniforms.shape[1]):
         active = state.count > 1
         if not active.all():
-            winners.append(state.last_ones(~active))
+            left.append(state.last_ones(~active))
             state, uniforms = state.take(active), uniforms[active]
         if len(state.count) == 0:
             break
         winners.append(state.meet(uniforms[:, meeting]))
-    winners.append(state.last_ones(np.ones(len(state.count), dtype=bool)))
-    return np.concatenate(winners)
+    left.append(state.last_ones(np.ones(len(state.count), dtype=bool)))
+    cells, chances = (np.concatenate(each) for each in zip(*left))
+    return np.concatenate(winners), (cells, chances)
 
 
 @dataclass
@@ -155,12 +206,11 @@ class _State:
             self.count[lines],
         )
 
-    def last_ones(self, lines: NDArray[np.bool_]) -> Ints:
-        """Cells selected among those left alone: their probability is whole but for rounding."""
+    def last_ones(self, lines: NDArray[np.bool_]) -> tuple[Ints, Floats]:
+        """Cells left alone in some of the lines, and what their chance has become."""
         left = lines & (self.count == 1)
-        if not left.any():
-            return np.empty(0, dtype=np.int64)
-        return np.asarray(self.cell[left, 0][self.p[left, 0] > 0.5])
+        width = min(self.cell.shape[1], 1)
+        return self.cell[left, :width].ravel(), self.p[left, :width].ravel()
 
     def meet(self, uniforms: Floats) -> Ints:
         """One meeting in every line, from three random numbers each; returns the cells that are selected for good."""

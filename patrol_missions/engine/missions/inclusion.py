@@ -1,41 +1,36 @@
 """Inclusion probabilities: the published law by which cells get their chance of a mission.
 
-Within one district and shift, with values ``v`` (harm) and ``n`` missions, the probabilities ``p`` maximise
+In one shift, with values ``v`` (what a mission is worth), the probabilities ``p`` have the most entropy
 
-    sum(p * v) + T * sum(-p ln p - (1 - p) ln(1 - p))    subject to    sum(p) = n,  floor <= p <= ceiling.
+    sum(-p ln p - (1 - p) ln(1 - p))
 
-The entropy is that of Poisson sampling, so the optimum has the closed form of a logistic curve in the value,
+among all that give every district its number of missions, ``sum(p) = n``, keep its share of harm, ``sum(p v) >= share
+x best``, stay between each cell's bounds, ``low <= p <= high``, and within the limits of areas, ``sum(p) <= most``.
+The entropy is that of Poisson sampling, so the optimum has the closed form of a logistic curve,
 
-    p = clip(1 / (1 + exp(-(v - mu) / T)), floor, ceiling)
+    p = clip(1 / (1 + exp(-((v - mu) / T - price))), low, high)
 
-(stationarity of the Lagrangian for the cells between the bounds; mu is the price of one more mission). The temperature
-``T`` is found so that the expected harm, sum(p * v), is the wanted share of what the best ``n`` cells hold.
+(stationarity of the Lagrangian): ``T``, the temperature, is what the share of harm asks for, ``mu`` the price of one
+more mission in the district, and ``price`` that of the area's limit, 0 where it does not bind. Where there are no
+limits of areas this is the same as to maximise ``sum(p v) + T x entropy`` in every district.
 
 There is one temperature per district and shift: every district's residents get the same published share, and a
 district with one outstanding cell cannot pay for randomness elsewhere (under a common temperature, quiet districts
 would be drawn nearly at random and harmful ones nearly without chance).
-
-All groups (district x shift) are solved at once: an inner Newton search for mu inside an outer one for T, both inside
-brackets that are halved whenever Newton would leave them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.engine.missions import law_areas, law_groups
+from patrol_missions.engine.missions.law_areas import Limits
+from patrol_missions.engine.missions.law_groups import Floats, Ints, Problem, Solution
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-_KEPT_TOLERANCE = 1e-10  # of the greedy harm; the promise is 1e-6
-_SUM_TOLERANCE = 1e-13  # of the number of missions, before the last rounding is spread
-_LOG_SHARPNESS = (-14.0, 35.0)  # natural logarithm of (largest value / T): from all but uniform to all but greedy
 _SLACK = 1e-10  # missions by which rounding may make cells x ceiling miss a whole number
-_STEPS = 200  # halving alone needs fewer; Newton takes about ten
 
 
 @dataclass(frozen=True)
@@ -44,15 +39,17 @@ class Inclusion:
 
     :param probability: per cell, in the order given; sums to ``number`` in every group
     :param temperature: per group, in units of the value; 0 where only the bounds keep the choice from being greedy,
-        infinite where all cells of the group have the same chance
-    :param greedy: per group, value of the best ``number`` cells
+        infinite where the share is kept without any
+    :param greedy: per group, value of the best choice that bounds and limits allow if chances were whole
     :param expected: per group, expected value of the draw, sum(probability x value)
+    :param price: per area, what its limit takes from the log odds of its cells; empty without limits
     """
 
     probability: Floats
     temperature: Floats
     greedy: Floats
     expected: Floats
+    price: Floats
 
     @property
     def kept(self) -> Floats:
@@ -67,7 +64,13 @@ def most_missions(cells: Ints, ceiling: float) -> Ints:
 
 
 def inclusion_probabilities(
-    value: Floats, group: Ints, number: Ints, harm_kept: float, ceiling: float, floor: float = 0.0
+    value: Floats,
+    group: Ints,
+    number: Ints,
+    harm_kept: float,
+    ceiling: float | Floats,
+    floor: float | Floats = 0.0,
+    limits: Limits | None = None,
 ) -> Inclusion:
     """Solve the law for all groups.
 
@@ -78,12 +81,15 @@ def inclusion_probabilities(
     group
         Group of each cell, 0 .. groups - 1, every group with at least one cell.
     number
-        Missions per group, shape (groups,); ``cells * floor <= number <= cells * ceiling`` in each.
+        Missions per group, shape (groups,); what bounds and limits can hold.
     harm_kept
-        Wanted share of the greedy value, above 0 and at most 1. Where even equal chances keep more, chances are equal;
-        where the bounds keep less, the bounds decide.
+        Wanted share of the greedy value, above 0 and at most 1. Where the most even chances keep more, they are taken;
+        where bounds and limits keep less, they decide.
     ceiling, floor
-        Largest and smallest inclusion probability.
+        Largest and smallest inclusion probability, of all cells or of each. A cell whose bounds are both 1 has its
+        mission for certain, one whose bounds are both 0 has none.
+    limits
+        What areas may have at most.
 
     Raises
     ------
@@ -91,227 +97,100 @@ def inclusion_probabilities(
         Values that are negative or not numbers; bounds that cannot hold the number of missions.
     """
     value, group, number = np.asarray(value, np.float64), np.asarray(group, np.int64), np.asarray(number, np.int64)
-    _check(value, group, number, ceiling, floor)
+    low, high = (np.broadcast_to(np.asarray(each, np.float64), value.shape) for each in (floor, ceiling))
+    _check(value, group, number, low, high)
     order = np.argsort(group, kind="stable")
-    problem = _Problem.make(value[order], np.bincount(group, minlength=len(number)), number, ceiling, floor)
-    sorted_probability, sharpness = _solve(problem, harm_kept)
+    if limits is not None:
+        limits = Limits(np.asarray(limits.area, np.int64)[order], np.asarray(limits.most, np.float64))
+    law = _Law(value[order], group[order], number, low[order], high[order], limits)
+    sorted_probability, sharpness, price = law.solve(harm_kept)
     probability = np.empty_like(sorted_probability)
     probability[order] = sorted_probability
-    with np.errstate(divide="ignore", over="ignore"):
-        temperature = np.where(problem.scale > 0, problem.scale, np.inf) / sharpness
-    return Inclusion(
-        probability,
-        temperature,
-        problem.greedy * problem.scale,
-        problem.total(sorted_probability * problem.value) * problem.scale,
-    )
+    with np.errstate(divide="ignore"):
+        temperature = np.where(np.isinf(sharpness), 0.0, np.where(law.scale > 0, law.scale, np.inf) / sharpness)
+    return Inclusion(probability, temperature, law.greedy, law.expected, price)
 
 
-def _check(value: Floats, group: Ints, number: Ints, ceiling: float, floor: float) -> None:
+def _check(value: Floats, group: Ints, number: Ints, low: Floats, high: Floats) -> None:
     wrong = np.count_nonzero(~(np.isfinite(value) & (value >= 0)))
     if wrong:
         raise InputError(
             f"The harm of {wrong} of {len(value)} cells is negative or not a number.",
             "Make the forecast again, or correct the weights.",
         )
-    if not 0 <= floor <= ceiling <= 1 or ceiling <= 0:
+    if not (np.isfinite(low) & (low >= 0) & (low <= high) & (high <= 1)).all() or not (high > 0).any():
+        floor, ceiling = float(low.max(initial=0.0)), float(high.max(initial=0.0))
         raise InputError(
             f"Inclusion probabilities between {floor:g} and {ceiling:g} are not possible.",
             "The floor is at least 0, the ceiling above 0 and at most 1, and the floor is not above the ceiling.",
         )
-    cells = np.bincount(group, minlength=len(number))
-    bad = (number < 0) | (number > most_missions(cells, ceiling)) | (number < cells * floor - _SLACK)
+    least, most = (np.bincount(group, each, minlength=len(number)) for each in (low, high))
+    bad = (number < 0) | (number > np.floor(most + _SLACK)) | (number < least - _SLACK)
     if bad.any():
         where = int(np.argmax(bad))
+        mine = group == where
         raise InputError(
-            f"{number[where]} missions among {cells[where]} cells do not fit between the floor of {floor:g} and the "
-            f"ceiling of {ceiling:g} on inclusion probabilities.",
+            f"{number[where]} missions among {np.count_nonzero(mine)} cells do not fit between the floor of "
+            f"{low[mine].max():g} and the ceiling of {high[mine].max():g} on inclusion probabilities.",
             "Ask for another number of missions or move the bounds.",
         )
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """Groups laid end to end, values scaled to a largest one of 1.
+class _Law:
+    """Groups laid end to end; cells without a choice are settled first.
 
-    ``edge`` are the probabilities of the greedy choice under the bounds, ``most`` its value, and ``pivot`` the value of
-    its marginal cell; measuring values from there keeps the logistic curve exact however steep it gets.
+    :ivar scale: largest value of each group's cells that have a choice
+    :ivar greedy: see :class:`Inclusion`, as ``expected``
     """
 
-    value: Floats
-    start: Ints
-    cells: Ints
-    number: Ints
-    low: float
-    high: float
-    scale: Floats
-    pivot: Floats
-    greedy: Floats
-    most: Floats
-    edge: Floats
+    def __init__(
+        self, value: Floats, group: Ints, number: Ints, low: Floats, high: Floats, limits: Limits | None
+    ) -> None:
+        self.value, self.group, self.number, self.low, self.high = value, group, number, low, high
+        self.open = high > low
+        self.limits = None if limits is None else limits.take(self.open, low)
+        self.settled = np.where(self.open, 0.0, low)
+        self.groups = np.flatnonzero(np.bincount(group[self.open], minlength=len(number)))
+        self.scale = np.zeros(len(number))
+        np.maximum.at(self.scale, group[self.open], value[self.open])
+        self.greedy = np.bincount(group, self.settled * value, minlength=len(number)).astype(np.float64)
+        self.expected = self.greedy.copy()
 
-    @classmethod
-    def make(cls, value: Floats, cells: Ints, number: Ints, high: float, low: float) -> _Problem:
-        start = np.concatenate(([0], np.cumsum(cells)[:-1])).astype(np.int64)
-        scale = np.maximum.reduceat(value, start)
-        value = value / np.repeat(np.where(scale > 0, scale, 1.0), cells)
-        pivot, greedy, edge = _greedy(value, start, cells, number, high, low)
-        most = np.add.reduceat(edge * value, start)
-        return cls(value, start, cells, number, low, high, scale, pivot, greedy, most, edge)
+    def solve(self, harm_kept: float) -> tuple[Floats, Floats, Floats]:
+        """Probabilities per cell, sharpness per group (for scaled values), price per area."""
+        probability, sharpness = self.settled.copy(), np.zeros(len(self.number))
+        price = np.zeros(0 if self.limits is None else len(self.limits.most))
+        if len(self.groups) == 0:
+            return probability, sharpness, price
+        problem = self._problem(harm_kept)
+        found: Solution
+        if self.limits is None:
+            found = law_groups.solve(problem)
+        else:
+            found, price = law_areas.solve(problem, self.limits)
+        probability[self.open] = found.probability
+        sharpness[self.groups] = found.sharpness
+        self.expected[self.groups] += self.scale[self.groups] * problem.total(found.probability * problem.value)
+        return probability, sharpness, price
 
-    def total(self, per_cell: Floats) -> Floats:
-        """Sum over each group."""
-        return np.asarray(np.add.reduceat(per_cell, self.start))
+    def _problem(self, harm_kept: float) -> Problem:
+        """What is left to decide, with values scaled; sets the greedy value on the way."""
+        opened, groups = self.open, self.groups
+        cells = np.bincount(self.group[opened], minlength=len(self.number))[groups]
+        start = law_groups.starts(cells)
+        plain, low, room = self.value[opened], self.low[opened], (self.high - self.low)[opened]
+        settled = np.bincount(self.group, self.settled, minlength=len(self.number))[groups]
+        number = self.number[groups] - settled
+        settled_value = self.greedy[groups]
+        self.greedy[groups] += law_areas.best(plain, start, cells, number, self.limits)
+        scale = np.where(self.scale[groups] > 0, self.scale[groups], 1.0)
+        value = plain / np.repeat(scale, cells)
+        least = np.add.reduceat(low, start)
+        # The program weighs districts against each other, so it takes the plain values.
+        poured, pivot = law_areas.fill(plain, start, cells, number - least, room, self._above(low))
+        target = (harm_kept * self.greedy[groups] - settled_value) / scale
+        return Problem(value, start, cells, number, low, self.high[opened], target, low + poured, pivot / scale)
 
-    def spread(self, per_group: Floats) -> Floats:
-        """One value per cell from one per group."""
-        return np.repeat(per_group, self.cells)
-
-    def take(self, groups: NDArray[np.bool_]) -> _Problem:
-        """The same for some of the groups."""
-        if groups.all():
-            return self
-        inside = np.repeat(groups, self.cells)
-        cells = self.cells[groups]
-        start = np.concatenate(([0], np.cumsum(cells)[:-1])).astype(np.int64)
-        return replace(
-            self,
-            value=self.value[inside],
-            start=start,
-            cells=cells,
-            number=self.number[groups],
-            scale=self.scale[groups],
-            pivot=self.pivot[groups],
-            greedy=self.greedy[groups],
-            most=self.most[groups],
-            edge=self.edge[inside],
-        )
-
-
-def _greedy(
-    value: Floats, start: Ints, cells: Ints, number: Ints, high: float, low: float
-) -> tuple[Floats, Floats, Floats]:
-    """Value of the marginal cell, value of the best whole cells, and the greedy probabilities within the bounds.
-
-    Cells tied with the marginal one share what is left equally: the limit of the law as the temperature goes to 0.
-    """
-    group = np.repeat(np.arange(len(cells)), cells)
-    best_first = value[np.lexsort((-value, group))]
-    rank = np.arange(len(value)) - np.repeat(start, cells)
-    greedy = np.add.reduceat(np.where(rank < np.repeat(number, cells), best_first, 0.0), start)
-    room = high - low
-    full = np.floor((number - cells * low) / room + 1e-9) if room > 0 else np.zeros(len(cells))
-    pivot = best_first[start + np.clip(full, 0, cells - 1).astype(np.int64)]
-    marginal = np.repeat(pivot, cells)
-    above, tied = value > marginal, value == marginal
-    left = number - cells * low - np.add.reduceat(above.astype(np.float64), start) * room
-    share = left / np.add.reduceat(tied.astype(np.float64), start)
-    edge = low + np.where(above, room, np.where(tied, np.repeat(share, cells), 0.0))
-    return pivot, greedy, np.clip(edge, low, high)
-
-
-def _solve(problem: _Problem, harm_kept: float) -> tuple[Floats, Floats]:
-    """Probabilities per cell and sharpness (1 / temperature, for scaled values) per group."""
-    target = harm_kept * problem.greedy
-    even = np.clip(problem.spread(problem.number / problem.cells), problem.low, problem.high)
-    # A tie of all cells, or a share that equal chances keep anyhow, leaves nothing to gain by sharpness.
-    flat = (problem.total(even * problem.value) >= target) | (problem.number == 0)
-    steep = ~flat & (target >= problem.most - _KEPT_TOLERANCE * problem.greedy)
-    probability = np.where(problem.spread(flat), even, problem.edge)
-    sharpness = np.where(flat, 0.0, np.inf)
-    between = ~(flat | steep)
-    if between.any():
-        inside = problem.spread(between)
-        probability[inside], sharpness[between] = _between(problem.take(between), target[between])
-    return probability, sharpness
-
-
-def _between(problem: _Problem, target: Floats) -> tuple[Floats, Floats]:
-    """Outer search: the sharpness at which each group's expected value meets its target."""
-    groups = len(target)
-    low, high = np.full(groups, _LOG_SHARPNESS[0]), np.full(groups, _LOG_SHARPNESS[1])
-    log_sharpness, offset = np.full(groups, 2.0), np.zeros(groups)
-    probability = np.zeros(len(problem.value))
-    before = np.full(groups, np.inf)
-    open_ = np.ones(groups, dtype=bool)
-    for _ in range(_STEPS):
-        part = problem.take(open_)
-        sharpness = np.exp(log_sharpness[open_])
-        part_probability, offset[open_] = _at_sharpness(part, sharpness, offset[open_])
-        probability[problem.spread(open_)] = part_probability
-        gap = part.total(part_probability * part.value) - target[open_]
-        slope = sharpness * _variance(part, part_probability)
-        below = gap < 0
-        low[open_] = np.where(below, log_sharpness[open_], low[open_])
-        high[open_] = np.where(below, high[open_], log_sharpness[open_])
-        done = (np.abs(gap) <= _KEPT_TOLERANCE * part.greedy) | (high[open_] - low[open_] <= 1e-13)
-        step = _next(log_sharpness[open_], gap, before[open_], slope, low[open_], high[open_])
-        log_sharpness[open_], before[open_] = np.where(done, log_sharpness[open_], step), np.abs(gap)
-        open_[open_] = ~done
-        if not open_.any():
-            break
-    return probability, np.exp(log_sharpness)
-
-
-def _at_sharpness(problem: _Problem, sharpness: Floats, offset: Floats) -> tuple[Floats, Floats]:
-    """Inner search: probabilities of the given sharpness that sum to the number of missions.
-
-    The logistic curve's argument is sharpness x (value - pivot) - offset; the bracket on the offset holds because all
-    cells would lie on one side of the even chance at its ends.
-    """
-    exponent = problem.spread(sharpness) * (problem.value - problem.spread(problem.pivot))
-    share = problem.number / problem.cells
-    even = np.log(share) - np.log1p(-share)
-    low = np.minimum.reduceat(exponent, problem.start) - even
-    high = np.maximum.reduceat(exponent, problem.start) - even
-    offset = np.clip(offset, low, high)
-    before = np.full(len(offset), np.inf)
-    for _ in range(_STEPS):
-        probability = np.clip(_logistic(exponent - problem.spread(offset)), problem.low, problem.high)
-        gap = problem.number - problem.total(probability)
-        above = gap > 0  # too few: the offset must fall
-        high, low = np.where(above, offset, high), np.where(above, low, offset)
-        width = high - low
-        done = (np.abs(gap) <= _SUM_TOLERANCE * problem.number) | (width <= 4e-16 * np.maximum(np.abs(offset), 1.0))
-        if done.all():
-            break
-        step = _next(offset, gap, before, problem.total(_free(problem, probability)), low, high)
-        offset, before = np.where(done, offset, step), np.abs(gap)
-    return _exact_sum(problem, probability), offset
-
-
-def _logistic(x: Floats) -> Floats:
-    with np.errstate(over="ignore"):  # exp of a very negative x is infinite, and the answer rightly 0
-        return np.asarray(1.0 / (1.0 + np.exp(-x)))
-
-
-def _next(at: Floats, gap: Floats, before: Floats, slope: Floats, low: Floats, high: Floats) -> Floats:
-    """Newton's next point if it lies inside the bracket and the last step halved the gap, else the bracket's middle."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        step = at - gap / slope
-    good = (step > low) & (step < high) & (2.0 * np.abs(gap) <= before)
-    return np.where(good, step, 0.5 * (low + high))
-
-
-def _free(problem: _Problem, probability: Floats) -> Floats:
-    """Slope of each probability in its exponent: p (1 - p) between the bounds, 0 on them."""
-    inside = (probability > problem.low) & (probability < problem.high)
-    return np.where(inside, probability * (1.0 - probability), 0.0)
-
-
-def _variance(problem: _Problem, probability: Floats) -> Floats:
-    """Slope of the expected value in the sharpness, at a fixed sum: the weighted variance of the free cells' values."""
-    weight = _free(problem, probability)
-    total = problem.total(weight)
-    safe = np.where(total > 0, total, 1.0)
-    away = problem.value - problem.spread(problem.total(weight * problem.value) / safe)
-    return problem.total(weight * away * away)
-
-
-def _exact_sum(problem: _Problem, probability: Floats) -> Floats:
-    """Spread the last rounding error of the sum over the free cells, in proportion to how easily they move."""
-    weight = _free(problem, probability)
-    total = problem.total(weight)
-    gap = problem.number - problem.total(probability)
-    share = np.where(total > 0, gap / np.where(total > 0, total, 1.0), 0.0)
-    return np.clip(probability + problem.spread(share) * weight, problem.low, problem.high)
+    def _above(self, low: Floats) -> Limits | None:
+        """What the limits leave above the floors."""
+        return None if self.limits is None else Limits(self.limits.area, self.limits.most - self.limits.sums(low))
