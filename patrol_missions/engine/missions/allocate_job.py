@@ -12,7 +12,7 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.missions import candidates, plan, weights
-from patrol_missions.engine.missions.plan import Settings
+from patrol_missions.engine.missions.planning import Settings
 
 
 def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult:
@@ -25,7 +25,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         ``dose_minutes``, ``seed``; ``weights`` (rows) and ``weights_preset`` (key), both null to take the harm as it
         is in the layer, rows without a preset to change their categories alone; ``labels`` {field: category};
         ``time_zone`` (IANA), for the text of the patrol window. What is absent or null takes the default of
-        :class:`patrol_missions.engine.missions.plan.Settings`.
+        :class:`patrol_missions.engine.missions.planning.Settings`.
     tables
         ``forecast``.
     context
@@ -67,12 +67,14 @@ def _settings(parameters: Mapping[str, Any]) -> Settings:
     default = Settings()
     quotas = parameters.get("quotas") or {}
     return Settings(
-        _whole(parameters.get("missions_per_district"), default.per_district, "The number of missions per district"),
-        {str(name).strip(): _whole(n, 0, f"The number of missions of {name}") for name, n in quotas.items()},
-        _number(parameters.get("harm_kept"), default.harm_kept, "The share of harm to keep"),
-        _number(parameters.get("ceiling"), default.ceiling, "The largest chance of a cell"),
-        _number(parameters.get("dose_minutes"), default.dose_minutes, "The time to spend in a cell"),
-        _whole(parameters.get("seed"), default.seed, "The seed"),
+        per_district=_whole(
+            parameters.get("missions_per_district"), default.per_district, "The number of missions per district"
+        ),
+        quotas={str(name).strip(): _whole(n, 0, f"The number of missions of {name}") for name, n in quotas.items()},
+        harm_kept=_number(parameters.get("harm_kept"), default.harm_kept, "The share of harm to keep"),
+        ceiling=_number(parameters.get("ceiling"), default.ceiling, "The largest chance of a cell"),
+        dose_minutes=_number(parameters.get("dose_minutes"), default.dose_minutes, "The time to spend in a cell"),
+        seed=_whole(parameters.get("seed"), default.seed, "The seed"),
     )
 
 

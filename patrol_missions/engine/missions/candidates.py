@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from patrol_missions.core.grid import cell_id, cell_keys
 from patrol_missions.core.names import EXPECTED
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.missions import weights as weighing
+from patrol_missions.engine.missions.overrides import Box
 from patrol_missions.engine.missions.weights import Weight
 
 Floats = NDArray[np.float64]
@@ -66,9 +68,88 @@ class Candidates:
     expected: Mapping[str, Floats]
     weights: tuple[Weight, ...]
 
-    def contributions(self, rows: Ints) -> Floats:
+    @cached_property
+    def _cells(self) -> tuple[Ints, Ints, Ints]:
+        """Column and row of each cell, and the index of each row's cell."""
+        keys = cell_keys(self.table["col"], self.table["row"])
+        _, first, index = np.unique(keys, return_index=True, return_inverse=True)
+        return self.table["col"][first], self.table["row"][first], index.reshape(-1)
+
+    @property
+    def columns(self) -> Ints:
+        """Grid column of each cell of the forecast, shape (cells,)."""
+        return self._cells[0]
+
+    @property
+    def rows(self) -> Ints:
+        """Grid row of each cell of the forecast, shape (cells,)."""
+        return self._cells[1]
+
+    @property
+    def cell(self) -> Ints:
+        """Index of the cell of each row."""
+        return self._cells[2]
+
+    @cached_property
+    def shifts(self) -> tuple[tuple[slice, slice], ...]:
+        """Rows and groups of each shift instance, in the order of their start."""
+        groups = self.groups
+        told = list(zip(groups.start.tolist(), groups.shift))
+        first = [at for at in range(len(groups)) if at == 0 or told[at] != told[at - 1]]
+        ends = np.concatenate(([0], np.cumsum(groups.cells)))
+        return tuple((slice(int(ends[a]), int(ends[b])), slice(a, b)) for a, b in zip(first, [*first[1:], len(groups)]))
+
+    def take(self, rows: Ints) -> Candidates:
+        """Some of the rows, in the order given; no longer ordered by group unless that order is."""
+        expected = {category: values[rows] for category, values in self.expected.items()}
+        return replace(
+            self, table=self.table.take(rows), harm=self.harm[rows], group=self.group[rows], expected=expected
+        )
+
+    def joined(self, others: Sequence[Candidates]) -> Candidates:
+        """These rows, and those of others made from the same forecast after them."""
+        if not others:
+            return self
+        every = [self, *others]
+        columns = {name: np.concatenate([each.table[name] for each in every]) for name in self.table.columns}
+        expected = {category: np.concatenate([each.expected[category] for each in every]) for category in self.expected}
+        harm, group = (np.concatenate([getattr(each, name) for each in every]) for name in ("harm", "group"))
+        return replace(self, table=Table(columns, self.table.labels), harm=harm, group=group, expected=expected)
+
+    def in_box(self, group: int, box: Box) -> tuple[Candidates, int]:
+        """A drawn box in the shift of a group as a row of its own, and the row of the cell that holds most of it.
+
+        What is expected in it is what is expected in its cells, by the share of each that it covers.
+        """
+        start, shift = self.groups.start[group], self.groups.shift[group]
+        at = next(
+            rows for rows, groups in self.shifts
+            if self.groups.start[groups.start] == start and self.groups.shift[groups.start] == shift
+        )  # fmt: skip
+        place = {cell: at.start + row for row, cell in enumerate(self.cell[at].tolist())}
+        inside = [(place[cell], number) for number, cell in enumerate(box.cell.tolist()) if cell in place]
+        rows, numbers = (np.array(each) for each in zip(*inside))
+        covered = box.covered[numbers]
+        most = int(rows[np.argmax(box.share[numbers])])
+        part = self.take(np.array([most]))
+        expected = {category: np.array([(values[rows] * covered).sum()]) for category, values in self.expected.items()}
+        harm = np.array([(self.harm[rows] * covered).sum()])
+        summed = {name: np.array([(self.table[name][rows] * covered).sum()]).astype(self.table[name].dtype)
+                  for name in self.table.columns if name.startswith(EXPECTED) or name == "harm"}  # fmt: skip
+        table = Table({**part.table.columns, **summed}, part.table.labels)
+        return replace(part, table=table, harm=harm, group=np.array([group]), expected=expected), most
+
+    def means(self) -> dict[str, Floats]:
+        """Expected incidents of the mean cell, per category and group."""
+        groups = len(self.groups)
+        return {
+            category: np.bincount(self.group, values, minlength=groups) / self.groups.cells
+            for category, values in self.expected.items()
+        }
+
+    def contributions(self) -> Floats:
         """Share of the harm of each row that is due to each category, shape (rows, categories); 0 without harm."""
-        parts = np.stack([self.expected[w.category][rows] * w.value for w in self.weights], axis=1)
+        parts = np.stack([self.expected[w.category] * w.value for w in self.weights], axis=1)
         whole = parts.sum(axis=1, keepdims=True)
         return np.asarray(np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0))
 

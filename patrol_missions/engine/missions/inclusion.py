@@ -43,6 +43,7 @@ class Inclusion:
     :param greedy: per group, value of the best choice that bounds and limits allow if chances were whole
     :param expected: per group, expected value of the draw, sum(probability x value)
     :param price: per area, what its limit takes from the log odds of its cells; empty without limits
+    :param choice: the greedy choice: 1 per chosen cell, else 0
     """
 
     probability: Floats
@@ -50,6 +51,7 @@ class Inclusion:
     greedy: Floats
     expected: Floats
     price: Floats
+    choice: Floats
 
     @property
     def kept(self) -> Floats:
@@ -104,21 +106,27 @@ def inclusion_probabilities(
         limits = Limits(np.asarray(limits.area, np.int64)[order], np.asarray(limits.most, np.float64))
     law = _Law(value[order], group[order], number, low[order], high[order], limits)
     sorted_probability, sharpness, price = law.solve(harm_kept)
-    probability = np.empty_like(sorted_probability)
-    probability[order] = sorted_probability
+    probability, choice = np.empty_like(sorted_probability), np.empty_like(sorted_probability)
+    probability[order], choice[order] = sorted_probability, law.choice
     with np.errstate(divide="ignore"):
         temperature = np.where(np.isinf(sharpness), 0.0, np.where(law.scale > 0, law.scale, np.inf) / sharpness)
-    return Inclusion(probability, temperature, law.greedy, law.expected, price)
+    return Inclusion(probability, temperature, law.greedy, law.expected, price, choice)
 
 
-def _check(value: Floats, group: Ints, number: Ints, low: Floats, high: Floats) -> None:
+def check_harm(value: Floats) -> None:
+    """Refuse harm that is negative or not a number."""
     wrong = np.count_nonzero(~(np.isfinite(value) & (value >= 0)))
     if wrong:
         raise InputError(
             f"The harm of {wrong} of {len(value)} cells is negative or not a number.",
             "Make the forecast again, or correct the weights.",
         )
-    if not (np.isfinite(low) & (low >= 0) & (low <= high) & (high <= 1)).all() or not (high > 0).any():
+
+
+def _check(value: Floats, group: Ints, number: Ints, low: Floats, high: Floats) -> None:
+    check_harm(value)
+    possible = np.isfinite(low) & (low >= 0) & (low <= high) & (high <= 1)
+    if not possible.all() or not ((high > 0).any() or not number.any()):
         floor, ceiling = float(low.max(initial=0.0)), float(high.max(initial=0.0))
         raise InputError(
             f"Inclusion probabilities between {floor:g} and {ceiling:g} are not possible.",
@@ -140,7 +148,7 @@ class _Law:
     """Groups laid end to end; cells without a choice are settled first.
 
     :ivar scale: largest value of each group's cells that have a choice
-    :ivar greedy: see :class:`Inclusion`, as ``expected``
+    :ivar greedy: see :class:`Inclusion`, as ``expected`` and ``choice``
     """
 
     def __init__(
@@ -153,6 +161,7 @@ class _Law:
         self.groups = np.flatnonzero(np.bincount(group[self.open], minlength=len(number)))
         self.scale = np.zeros(len(number))
         np.maximum.at(self.scale, group[self.open], value[self.open])
+        self.choice = self.settled.copy()
         self.greedy = np.bincount(group, self.settled * value, minlength=len(number)).astype(np.float64)
         self.expected = self.greedy.copy()
 
@@ -182,7 +191,8 @@ class _Law:
         settled = np.bincount(self.group, self.settled, minlength=len(self.number))[groups]
         number = self.number[groups] - settled
         settled_value = self.greedy[groups]
-        self.greedy[groups] += law_areas.best(plain, start, cells, number, self.limits)
+        self.choice[opened] = law_areas.choose(plain, start, cells, number, self.limits)
+        self.greedy[groups] += np.add.reduceat(self.choice[opened] * plain, start)
         scale = np.where(self.scale[groups] > 0, self.scale[groups], 1.0)
         value = plain / np.repeat(scale, cells)
         least = np.add.reduceat(low, start)

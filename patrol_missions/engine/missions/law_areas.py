@@ -61,25 +61,25 @@ def fill(
     poured, pivot = law_groups.fill(value, start, cells, amount, room)
     if limits is None or limits.hold(poured):
         return poured, pivot
-    best = _program(value, start, cells, amount, room, limits)
+    best = _program(value, cells, amount, room, limits)
     # The least valuable cell that gets something is the marginal one.
     got = np.where(best > EXACT, value, np.inf)
     marginal = np.minimum.reduceat(got, start)
     return best, np.where(np.isfinite(marginal), marginal, np.maximum.reduceat(value, start))
 
 
-def best(value: Floats, start: Ints, cells: Ints, number: Floats, limits: Limits | None) -> Floats:
-    """Value per group of the best choice of whole cells that the limits allow."""
+def choose(value: Floats, start: Ints, cells: Ints, number: Floats, limits: Limits | None) -> Floats:
+    """The best choice of whole cells that the limits allow: 1 per chosen cell, else 0."""
     group = np.repeat(np.arange(len(cells)), cells)
     order = np.lexsort((-value, group))
     chosen = np.zeros(len(value))
     chosen[order] = np.arange(len(value)) - np.repeat(start, cells) < np.repeat(number, cells) - 0.5
     if limits is not None and not limits.hold(chosen):
-        chosen = _program(value, start, cells, number, np.ones(len(value)), limits)
-    return np.asarray(np.add.reduceat(chosen * value, start))
+        return _program(value, cells, number, np.ones(len(value)), limits)
+    return chosen
 
 
-def _program(value: Floats, start: Ints, cells: Ints, amount: Floats, room: Floats, limits: Limits) -> Floats:
+def _program(value: Floats, cells: Ints, amount: Floats, room: Floats, limits: Limits) -> Floats:
     """The amounts per cell that hold most value, within amounts per group and limits of areas."""
     group = np.repeat(np.arange(len(cells)), cells)
     block = group * (len(limits.most) + 1) + limits.area + 1
@@ -96,9 +96,7 @@ def _program(value: Floats, start: Ints, cells: Ints, amount: Floats, room: Floa
     bounded = np.flatnonzero(np.isfinite(limits.most))
     within = np.isin(areas, bounded)
     line = np.searchsorted(bounded, areas[within])
-    upper = sparse.csr_matrix(
-        (np.ones(int(within.sum())), (line, columns[within])), shape=(len(bounded), len(used))
-    )
+    upper = sparse.csr_matrix((np.ones(int(within.sum())), (line, columns[within])), shape=(len(bounded), len(used)))
     answer = linprog(
         -value[used] / max(float(value.max()), 1e-300),
         A_ub=upper,

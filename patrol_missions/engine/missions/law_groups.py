@@ -1,7 +1,7 @@
 """The law within districts: probabilities of a given share of harm, for many district shifts at once.
 
-A cell's log odds are ``sharpness x (value - pivot) + tilt - offset``. The sharpness (1 / temperature) meets the share of
-harm, the offset the number of missions; the tilt is what limits of areas take from a cell. An inner search for the
+A cell's log odds are ``sharpness x (value - pivot) + tilt - offset``. The sharpness (1 / temperature) meets the share
+of harm, the offset the number of missions; the tilt is what limits of areas take from a cell. An inner search for the
 offset lies inside an outer one for the sharpness, both Newton's, in brackets that are halved whenever Newton would
 leave them.
 """

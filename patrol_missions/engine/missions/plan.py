@@ -2,99 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_keys
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.zones import Zone
-from patrol_missions.engine.missions import wording
+from patrol_missions.engine.missions import overrides, planning, wording
 from patrol_missions.engine.missions.candidates import NO_DISTRICT, Candidates, Groups
-from patrol_missions.engine.missions.draw import Stream, draw
-from patrol_missions.engine.missions.inclusion import Inclusion, inclusion_probabilities, most_missions
+from patrol_missions.engine.missions.law_groups import Floats, Ints
+from patrol_missions.engine.missions.overrides import Box
+from patrol_missions.engine.missions.planning import Circumstances, Drawn, Settings
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-_NAMED = 5  # districts named in one sentence
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the analyst decides.
-
-    :param per_district: missions per district and shift
-    :param quotas: other numbers for some districts, by name
-    :param harm_kept: share of the harm of the best cells that the draw keeps on average, above 0 and at most 1
-    :param ceiling: largest inclusion probability; below 1, no cell is ever certain
-    :param dose_minutes: time to spend in the cell
-    :param seed: any whole number; the same seed gives the same missions
-    """
-
-    per_district: int = 3
-    quotas: Mapping[str, int] = field(default_factory=dict)
-    harm_kept: float = 0.9
-    ceiling: float = 0.95
-    dose_minutes: float = 15.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        if not 0 < self.harm_kept <= 1:
-            raise InputError(
-                f"The share of harm to keep is {100 * self.harm_kept:g} %.", "Choose a share above 0 and up to 100 %."
-            )
-        if not 0 < self.ceiling <= 1:
-            raise InputError(
-                f"The largest chance of a cell is {100 * self.ceiling:g} %.", "Choose one above 0 and up to 100 %."
-            )
-        if not 0 < self.dose_minutes <= 1440:
-            raise InputError(
-                f"The time to spend in a cell is {self.dose_minutes:g} minutes.", "Choose more than 0, such as 15."
-            )
-        for name, number in (("every district", self.per_district), *self.quotas.items()):
-            if number < 0:
-                raise InputError(f"{number} missions are asked for in {name}.", "Choose 0 or more.")
+DRAWN = "drawn"
+"""Where a mission comes from, beside the kinds of overrides that set one."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Missions, the account per district and shift, figures for the log, and sentences that the user should read."""
+    """What was planned.
+
+    :param missions: a row per mission
+    :param chances: a row per cell and shift: what it was worth, its chances, and what became of it
+    :param allocation: a row per shift and district
+    :param values: figures for the log
+    :param warnings: sentences that the user should read
+    """
 
     missions: Table
+    chances: Table
     allocation: Table
     values: Mapping[str, float | int | None]
     warnings: tuple[str, ...]
 
 
-def make(candidates: Candidates, settings: Settings, clock: Zone) -> Plan:
+def make(
+    candidates: Candidates,
+    settings: Settings,
+    clock: Zone,
+    given: Circumstances | None = None,
+    asked: Ints | None = None,
+) -> Plan:
     """Draw the missions of every district and shift of a forecast.
 
+    :param given: doses, areas and overrides; none unless given
+    :param asked: missions asked for, per group of the candidates; by the settings unless given
     :raises InputError: quotas of unknown districts; harm that is negative or missing; a dose longer than a shift
     """
     groups = candidates.groups
     _dose_fits(groups, settings.dose_minutes)
-    asked = _asked(groups, settings)
-    number = np.minimum(asked, most_missions(groups.cells, settings.ceiling))
-    law = inclusion_probabilities(candidates.harm, candidates.group, number, settings.harm_kept, settings.ceiling)
-    streams = [
-        Stream(settings.seed, int(start), (shift, district or ""))
-        for start, shift, district in zip(groups.start.astype(np.int64), groups.shift, groups.district)
-    ]
-    selected = draw(law.probability, candidates.table["col"], candidates.table["row"], candidates.group, streams)
-    rows = np.flatnonzero(selected)
-    rows = rows[np.lexsort((-candidates.harm[rows], candidates.group[rows]))]
-    missions = _missions(candidates, rows, law.probability[rows], settings, clock)
-    keys = cell_keys(candidates.table["col"][rows], candidates.table["row"][rows])
+    wanted = numbers(groups, settings) if asked is None else asked
+    known = given or Circumstances.none(len(candidates.columns))
+    drawn = planning.run(candidates, settings, wanted, known)
+    chosen, rows, boxes = _chosen(candidates, drawn)
+    keys = cell_keys(chosen.table["col"], chosen.table["row"])
     return Plan(
-        missions,
-        _allocation(candidates, law, number, rows, keys),
-        _values(candidates, law, rows, keys),
-        (*_reduced(groups, asked, number, settings.ceiling), *_short_of_harm(law, number, settings)),
+        _missions(candidates, chosen, rows, boxes, drawn, known, settings, clock),
+        _chances(candidates, drawn),
+        _allocation(candidates, drawn, chosen.group, keys),
+        _values(candidates, drawn, chosen.group, keys),
+        (*drawn.warnings, *_short_of_harm(drawn, settings)),
     )
+
+
+def numbers(groups: Groups, settings: Settings) -> Ints:
+    """Missions that the settings ask for in each group."""
+    names = [district or NO_DISTRICT for district in groups.district]
+    known_districts(names, settings.quotas)
+    return np.array([settings.quotas.get(name, settings.per_district) for name in names], dtype=np.int64)
+
+
+def known_districts(names: Sequence[str], named: Mapping[str, object]) -> None:
+    """Refuse districts that the forecast does not have."""
+    unknown = sorted(set(named) - set(names))
+    if unknown:
+        known = sorted(set(names))
+        listed = ", ".join(known[:30]) + (" …" if len(known) > 30 else "")
+        raise InputError(
+            f"The forecast has no district called {', '.join(f'“{name}”' for name in unknown)}.",
+            f"Its districts are: {listed}.",
+        )
 
 
 def _dose_fits(groups: Groups, dose_minutes: float) -> None:
@@ -112,23 +102,33 @@ def _dose_fits(groups: Groups, dose_minutes: float) -> None:
         )
 
 
-def _asked(groups: Groups, settings: Settings) -> Ints:
-    """Missions asked for in each group."""
-    names = [district or NO_DISTRICT for district in groups.district]
-    unknown = sorted(set(settings.quotas) - set(names))
-    if unknown:
-        known = sorted(set(names))
-        listed = ", ".join(known[:30]) + (" …" if len(known) > 30 else "")
-        raise InputError(
-            f"The forecast has no district called {', '.join(f'“{name}”' for name in unknown)}.",
-            f"Its districts are: {listed}.",
-        )
-    return np.array([settings.quotas.get(name, settings.per_district) for name in names], dtype=np.int64)
+def _chosen(candidates: Candidates, drawn: Drawn) -> tuple[Candidates, Ints, list[Box | None]]:
+    """The missions as candidates of their own, by group and falling harm; the row that each comes from, and its box."""
+    selected = np.flatnonzero(drawn.selected)
+    boxes: list[Box | None] = [None] * len(selected)
+    found = [candidates.take(selected)]
+    rows = [selected]
+    for group, box in drawn.boxes:
+        part, row = candidates.in_box(group, box)
+        found.append(part)
+        rows.append(np.array([row]))
+        boxes.append(box)
+    together = found[0].joined(found[1:])
+    order = np.lexsort((-together.harm, together.group))
+    return together.take(order), np.concatenate(rows)[order], [boxes[at] for at in order.tolist()]
 
 
-def _missions(candidates: Candidates, rows: Ints, probability: Floats, settings: Settings, clock: Zone) -> Table:
-    groups, group = candidates.groups, candidates.group[rows]
-    table = candidates.table.take(rows)
+def _missions(
+    candidates: Candidates,
+    chosen: Candidates,
+    rows: Ints,
+    boxes: Sequence[Box | None],
+    drawn: Drawn,
+    given: Circumstances,
+    settings: Settings,
+    clock: Zone,
+) -> Table:
+    groups, group, table = candidates.groups, chosen.group, chosen.table
     begins = np.concatenate(([True], np.diff(group) != 0))[: len(rows)]
     order = np.arange(len(rows)) - np.repeat(np.flatnonzero(begins), np.bincount(group, minlength=1)[group[begins]]) + 1
     start, end = groups.start[group], groups.end[group]
@@ -137,58 +137,129 @@ def _missions(candidates: Candidates, rows: Ints, probability: Floats, settings:
         shift if peak is None else np.where(np.isnat(peak), shift, peak) for peak, shift in zip(peaks, (start, end))
     )
     windows = wording.windows(clock.to_local(opens), clock.to_local(closes))
+    in_box = np.array([box is not None for box in boxes], dtype=bool)
     columns = {
         **table.columns,
         "mission_id": wording.mission_ids(groups, group, order),
         "order": order.astype(np.int32),
-        "inclusion_probability": probability,
+        "inclusion_probability": np.where(in_box, 1.0, drawn.mission_chance[rows]),
         "dose_minutes": np.full(len(rows), settings.dose_minutes, dtype=np.float32),
         "window_start": opens,
         "window_end": closes,
+        "residual_deterrence": drawn.residual[rows].astype(np.float32),
     }
-    tops = wording.top_categories(candidates, rows)
+    tops = wording.top_categories(chosen)
+    means = candidates.means()
     return (
         Table(columns, table.labels)
         .with_text("window", windows)
         .with_text("top_categories", [", ".join(top) for top in tops])
-        .with_text("purpose", wording.purposes(candidates, rows, tops, windows, settings.dose_minutes))
+        .with_text("purpose", wording.purposes(chosen, means, tops, windows, settings.dose_minutes))
+        .with_text("box", [None if box is None else box.name for box in boxes])
+        .with_text("origin", _told(given, drawn, rows, boxes, "kind"))
+        .with_text("override_reason", _told(given, drawn, rows, boxes, "reason"))
+        .with_text("override_author", _told(given, drawn, rows, boxes, "author"))
     )
 
 
-def _allocation(candidates: Candidates, law: Inclusion, number: Ints, rows: Ints, keys: Ints) -> Table:
+def _told(given: Circumstances, drawn: Drawn, rows: Ints, boxes: Sequence[Box | None], column: str) -> list[str | None]:
+    """What the override behind each mission says; of drawn missions their origin alone."""
+    nothing = DRAWN if column == "kind" else None
+    if len(given.overrides.table) == 0:
+        return [nothing] * len(rows)
+    texts = given.overrides.table.text(column)
+    told: list[str | None] = []
+    for row, box in zip(rows.tolist(), boxes):
+        at = box.row if box is not None else int(drawn.override[row]) if drawn.forced[row] else -1
+        told.append(nothing if at < 0 else str(texts[at]))
+    return told
+
+
+def _chances(candidates: Candidates, drawn: Drawn) -> Table:
+    """What the log keeps of every cell and shift."""
+    table, groups = candidates.table, candidates.groups
+    outcome = np.select(
+        [drawn.selected & drawn.forced, drawn.selected, drawn.control, drawn.barred], ["set", "mission", "control",
+        overrides.SUPPRESS], ""
+    )  # fmt: skip
+    columns = {
+        "col": table["col"],
+        "row": table["row"],
+        "start": groups.start[candidates.group],
+        "chance": drawn.chance,
+        "mission_chance": drawn.mission_chance,
+        "value": drawn.value,
+        "residual_deterrence": drawn.residual,
+        "dose_state": drawn.state.astype(np.int8),
+    }
+    return (
+        Table(columns)
+        .with_text("shift", np.array(groups.shift, dtype=object)[candidates.group].tolist())
+        .with_text("district", np.array([*groups.district, None], dtype=object)[candidates.group].tolist())
+        .with_text("outcome", [text or None for text in outcome.tolist()])
+    )
+
+
+def _allocation(candidates: Candidates, drawn: Drawn, group: Ints, keys: Ints) -> Table:
     """One row per shift and district; ``effective_cells`` are as many equally likely cells as give the same spread."""
     groups = candidates.groups
-    squares = np.bincount(candidates.group, law.probability**2, minlength=len(groups))
-    cells = np.divide(number.astype(np.float64) ** 2, squares, out=np.zeros(len(groups)), where=squares > 0)
+    squares = np.bincount(candidates.group, drawn.chance**2, minlength=len(groups))
+    sums = np.bincount(candidates.group, drawn.chance, minlength=len(groups))
+    cells = np.divide(sums**2, squares, out=np.zeros(len(groups)), where=squares > 0)
     district = np.unique([name or "" for name in groups.district], return_inverse=True)[1]
-    chosen = np.unique(np.stack([district[candidates.group[rows]], keys]), axis=1)
+    chosen = np.unique(np.stack([district[group], keys]), axis=1)
+    by_hand = np.bincount(candidates.group, drawn.forced & drawn.selected, minlength=len(groups))
+    by_hand += np.bincount([at for at, _ in drawn.boxes], minlength=len(groups)).astype(np.int64)
     columns = {
         "shift_date": groups.date,
         "start": groups.start,
         "end": groups.end,
-        "missions": number.astype(np.int32),
-        "harm": law.expected,
-        "harm_greedy": law.greedy,
-        "harm_kept": law.kept,
-        "temperature": law.temperature,
+        "asked": drawn.asked.astype(np.int32),
+        "missions": drawn.number.astype(np.int32),
+        "by_hand": by_hand.astype(np.int32),
+        "controls": drawn.controls.astype(np.int32),
+        "harm": drawn.harm[-1],
+        "harm_greedy": drawn.harm[-2],
+        "harm_kept": _kept(drawn),
+        "temperature": drawn.temperature,
         "cells": groups.cells.astype(np.int32),
         "effective_cells": cells.astype(np.float32),
         "distinct_cells": np.bincount(chosen[0], minlength=district.max() + 1)[district].astype(np.int32),
+        "harm_unrestricted": drawn.harm[0],
+        **{f"price_of_{step}": _price(drawn, number) for number, step in enumerate(planning.STEPS)},
     }
     return Table(columns).with_text("district", groups.district).with_text("shift", groups.shift)
 
 
-def _values(candidates: Candidates, law: Inclusion, rows: Ints, keys: Ints) -> dict[str, float | int | None]:
+def _kept(drawn: Drawn) -> Floats:
+    """Share of the greedy value that the draw keeps, per group; 1 where there is nothing to keep."""
+    some = drawn.greedy > 0
+    return np.where(some, drawn.expected / np.where(some, drawn.greedy, 1.0), 1.0)
+
+
+def _price(drawn: Drawn, step: int) -> Floats:
+    """Harm that one of the steps costs, as a share of the best choice with nothing in the way, per group."""
+    whole = drawn.harm[0]
+    lost = drawn.harm[step] - drawn.harm[step + 1]
+    return np.divide(lost, whole, out=np.zeros(len(whole)), where=whole > 0)
+
+
+def _values(candidates: Candidates, drawn: Drawn, group: Ints, keys: Ints) -> dict[str, float | int | None]:
     groups = candidates.groups
-    greedy = float(law.greedy.sum())
+    greedy, best = float(drawn.greedy.sum()), float(drawn.harm[0].sum())
+    lost = -np.diff(drawn.harm.sum(axis=1))
+    taken = float(drawn.value[drawn.selected | drawn.control].sum())
     return {
-        "missions": len(rows),
-        "shifts": len(set(zip(groups.start.tolist(), groups.shift))),
+        "missions": len(keys),
+        "asked": int(drawn.asked.sum()),
+        "controls": int(drawn.controls.sum()),
+        "shifts": len(candidates.shifts),
         "districts": len(set(groups.district)),
         "distinct_cells": len(np.unique(keys)),
-        "harm_kept": float(law.expected.sum()) / greedy if greedy > 0 else 1.0,
-        "harm_kept_by_this_draw": float(candidates.harm[rows].sum()) / greedy if greedy > 0 else 1.0,
-        "turnover": _turnover(groups, candidates.group[rows], keys),
+        "harm_kept": float(drawn.expected.sum()) / greedy if greedy > 0 else 1.0,
+        "harm_kept_by_this_draw": taken / greedy if greedy > 0 else 1.0,
+        **{f"price_of_{step}": float(each) / best if best > 0 else 0.0 for step, each in zip(planning.STEPS, lost)},
+        "turnover": _turnover(groups, group, keys),
     }
 
 
@@ -198,8 +269,8 @@ def _turnover(groups: Groups, group: Ints, keys: Ints) -> float | None:
     for shift, start in zip(groups.shift, groups.start.astype(np.int64).tolist()):
         starts.setdefault(shift, []).append(start)
     places = {shift: {start: place for place, start in enumerate(sorted(set(each)))} for shift, each in starts.items()}
-    numbers = {shift: index for index, shift in enumerate(places)}
-    shift_number = np.array([numbers[shift] for shift in groups.shift])[group]
+    numbered = {shift: index for index, shift in enumerate(places)}
+    shift_number = np.array([numbered[shift] for shift in groups.shift])[group]
     occurrence = np.array([places[s][t] for s, t in zip(groups.shift, groups.start.astype(np.int64).tolist())])[group]
     now = set(zip(shift_number.tolist(), occurrence.tolist(), keys.tolist()))
     later = [mission for mission in now if mission[1] > 0]
@@ -208,42 +279,21 @@ def _turnover(groups: Groups, group: Ints, keys: Ints) -> float | None:
     return sum((shift, place - 1, key) not in now for shift, place, key in later) / len(later)
 
 
-def _reduced(groups: Groups, asked: Ints, number: Ints, ceiling: float) -> list[str]:
-    """Where fewer missions were planned than asked for, because there are too few cells."""
-    worst: dict[str, int] = {}
-    for at in np.flatnonzero(number < asked).tolist():
-        name = groups.district[at] or NO_DISTRICT
-        if name not in worst or number[at] < number[worst[name]]:
-            worst[name] = at
-    if not worst:
-        return []
-    listed = [
-        f"{name} has {groups.cells[at]} cell{'s' if groups.cells[at] != 1 else ''}, "
-        f"enough for {number[at]} of {asked[at]} missions"
-        for name, at in list(worst.items())[:_NAMED]
-    ]
-    more = f"; and {len(worst) - _NAMED} more districts" if len(worst) > _NAMED else ""
-    sentence = (
-        f"A cell's chance is at most {100 * ceiling:g} %, so some districts get fewer missions: "
-        f"{'; '.join(listed)}{more}."
-    )
-    return [sentence]
-
-
-def _short_of_harm(law: Inclusion, number: Ints, settings: Settings) -> list[str]:
+def _short_of_harm(drawn: Drawn, settings: Settings) -> list[str]:
     """Where the share of harm could not be kept, and where there is no harm to keep."""
     sentences = []
-    planned = number > 0
+    planned = drawn.number + drawn.controls > 0
     if not planned.any():
-        return ["No missions were asked for, so the plan is empty."]
-    short = planned & (law.kept < settings.harm_kept - 1e-6)
+        return ["No missions were asked for, so the plan is empty."] if not drawn.asked.any() else []
+    kept = _kept(drawn)
+    short = planned & (kept < settings.harm_kept - 1e-6)
     if short.any():
         sentences.append(
             f"In {np.count_nonzero(short)} of {np.count_nonzero(planned)} district shifts the largest chance of a "
-            f"cell, {100 * settings.ceiling:g} %, keeps less harm than the {100 * settings.harm_kept:g} % asked for: "
-            f"{100 * law.kept[short].min():.1f} % at the least."
+            f"cell, {100 * settings.ceiling:g} %, and other limits keep less harm than the "
+            f"{100 * settings.harm_kept:g} % asked for: {100 * kept[short].min():.1f} % at the least."
         )
-    empty = planned & (law.greedy <= 0)
+    empty = planned & (drawn.harm[0] <= 0)
     if empty.any():
         sentences.append(
             f"In {np.count_nonzero(empty)} of {np.count_nonzero(planned)} district shifts no harm is expected "

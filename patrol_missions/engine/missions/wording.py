@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from patrol_missions.engine.missions.candidates import Candidates, Groups
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _MOST = 3  # categories named per mission
@@ -31,17 +32,17 @@ def windows(opens: NDArray[np.datetime64], closes: NDArray[np.datetime64]) -> li
     return [f"{a:%H:%M}–{b:%H:%M}" for a, b in zip(opens.tolist(), closes.tolist())]
 
 
-def top_categories(candidates: Candidates, rows: Ints) -> list[tuple[str, ...]]:
-    """Categories that make up at least a fifth of each row's harm, most first, three at most; the largest one always.
+def top_categories(missions: Candidates) -> list[tuple[str, ...]]:
+    """Categories that make up at least a fifth of each mission's harm, most first, three at most; the largest always.
 
     Where the weights behind the harm cannot be told, the forecast's top category stands alone.
     """
-    if not candidates.weights:
-        table = candidates.table
-        tops = table.text("top_category")[rows].tolist() if "top_category" in table else [None] * len(rows)
+    if not missions.weights:
+        table = missions.table
+        tops = table.text("top_category").tolist() if "top_category" in table else [None] * len(missions.harm)
         return [(str(top),) if top is not None else () for top in tops]
-    names = [weight.category for weight in candidates.weights]
-    share = candidates.contributions(rows)
+    names = [weight.category for weight in missions.weights]
+    share = missions.contributions()
     best = np.argsort(-share, axis=1, kind="stable")[:, :_MOST]
     result = []
     for line, picks in zip(share, best.tolist()):
@@ -52,18 +53,17 @@ def top_categories(candidates: Candidates, rows: Ints) -> list[tuple[str, ...]]:
 
 
 def purposes(
-    candidates: Candidates, rows: Ints, tops: Sequence[tuple[str, ...]], spans: Sequence[str], dose_minutes: float
+    missions: Candidates,
+    means: Mapping[str, Floats],
+    tops: Sequence[tuple[str, ...]],
+    spans: Sequence[str],
+    dose_minutes: float,
 ) -> list[str]:
-    """One sentence per mission: what to do when, to deter what, and how much of it is expected."""
-    group = candidates.group[rows]
-    counts = candidates.groups.cells[group]
-    known = {
-        category: (
-            values[rows],
-            np.bincount(candidates.group, values, minlength=len(candidates.groups))[group] / counts,
-        )
-        for category, values in candidates.expected.items()
-    }
+    """One sentence per mission: what to do when, to deter what, and how much of it is expected.
+
+    :param means: expected incidents of the mean cell, per category and group
+    """
+    known = {category: (values, means[category][missions.group]) for category, values in missions.expected.items()}
     return [
         _purpose(
             top,

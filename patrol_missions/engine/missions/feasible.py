@@ -1,0 +1,115 @@
+"""Whether a shift's numbers can be had at all, and the nearest ones that can.
+
+What may be chosen, what must be, and what areas may have at most are never changed. Where they leave no room for the
+missions asked for, as few missions as possible are given up; where they leave none for the exploration floor, it is
+lowered for all cells alike. Both questions are small linear programs over blocks, the cells that share a district and
+an area.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from patrol_missions.engine.missions.law_areas import Limits
+from patrol_missions.engine.missions.law_groups import Floats, Ints
+
+_SLACK = 1e-9
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What can be had.
+
+    :param number: missions per group, at most those asked for
+    :param alone: missions that each group could have if areas had no limits
+    :param floor: share of the wanted floor that fits, 0 to 1
+    """
+
+    number: Ints
+    alone: Ints
+    floor: float
+
+
+def fit(number: Ints, group: Ints, low: Floats, high: Floats, wanted_floor: Floats, limits: Limits | None) -> Fitted:
+    """The nearest numbers of missions that can be had.
+
+    :param number: asked for, per group, at least the sum of ``low``
+    :param group: of each cell
+    :param low: probability that each cell has to have: 1 where a mission is set, else 0
+    :param high: largest probability of each cell
+    :param wanted_floor: smallest probability that each cell should have, within its bounds
+    """
+    groups = len(number)
+    must = np.rint(np.bincount(group, low, minlength=groups)).astype(np.int64)
+    can = np.floor(np.bincount(group, high, minlength=groups) + _SLACK).astype(np.int64)
+    alone = np.maximum(np.minimum(number, can), must)
+    if limits is None or not len(limits.most):
+        return Fitted(alone, alone, 1.0)
+    blocks = _Blocks(group, limits, low, high, np.maximum(wanted_floor - low, 0.0))
+    fitted = np.maximum(blocks.numbers(alone, must), must)
+    return Fitted(fitted, alone, blocks.floor(fitted))
+
+
+class _Blocks:
+    """Cells that share a group and an area, taken together."""
+
+    def __init__(self, group: Ints, limits: Limits, low: Floats, high: Floats, floor: Floats) -> None:
+        width = len(limits.most) + 1
+        keys, block = np.unique(group * width + limits.area + 1, return_inverse=True)
+        block = block.reshape(-1)
+        self.group, self.area = keys // width, keys % width - 1
+        self.most = limits.most
+        self.low, self.high, self.extra = (np.bincount(block, each) for each in (low, high, floor))
+
+    def _by_area(self) -> tuple[sparse.csr_matrix, Floats]:
+        """Which blocks each bounded area holds, and what it may have."""
+        bounded = np.flatnonzero(np.isfinite(self.most))
+        inside = np.flatnonzero(np.isin(self.area, bounded))
+        line = np.searchsorted(bounded, self.area[inside])
+        shape = (len(bounded), len(self.group))
+        return sparse.csr_matrix((np.ones(len(inside)), (line, inside)), shape=shape), self.most[bounded]
+
+    def _by_group(self, groups: int) -> sparse.csr_matrix:
+        count = len(self.group)
+        return sparse.csr_matrix((np.ones(count), (self.group, np.arange(count))), shape=(groups, count))
+
+    def numbers(self, number: Ints, must: Ints) -> Ints:
+        """Most missions in all, none of the groups above its number."""
+        within, most = self._by_area()
+        upper = sparse.vstack([within, self._by_group(len(number))])
+        answer = linprog(
+            -np.ones(len(self.group)),
+            A_ub=upper,
+            b_ub=np.concatenate([most, number]),
+            bounds=np.column_stack([self.low, self.high]),
+            method="highs-ds",
+        )
+        if not answer.success:  # what is set by hand is too much for an area: the caller has said so
+            return must
+        had = np.bincount(self.group, answer.x, minlength=len(number))
+        return np.asarray(np.floor(had + _SLACK), dtype=np.int64)
+
+    def floor(self, number: Ints) -> float:
+        """Largest share of the floor with which groups can still have their numbers."""
+        if not self.extra.any():
+            return 1.0
+        within, most = self._by_area()
+        count = len(self.group)
+        # block - share x floor >= low, beside the limits of areas and the numbers of groups
+        above = sparse.hstack([-sparse.identity(count), sparse.csr_matrix(self.extra[:, None])])
+        none = sparse.csr_matrix((within.shape[0], 1))
+        equal = sparse.hstack([self._by_group(len(number)), sparse.csr_matrix((len(number), 1))])
+        answer = linprog(
+            np.concatenate([np.zeros(count), [-1.0]]),
+            A_ub=sparse.vstack([sparse.hstack([within, none]), above]),
+            b_ub=np.concatenate([most, -self.low]),
+            A_eq=equal,
+            b_eq=number,
+            bounds=[*zip(self.low.tolist(), self.high.tolist()), (0.0, 1.0)],
+            method="highs-ds",
+        )
+        return float(answer.x[-1]) if answer.success else 0.0
