@@ -2,7 +2,7 @@
 
 What may be chosen, what must be, and what areas may have at most are never changed. Where they leave no room for the
 missions asked for, as few missions as possible are given up; where they leave none for the exploration floor, it is
-lowered for all cells alike. Both questions are small linear programs over blocks, the cells that share a district and
+lowered for all cells alike. Both questions are small programs over blocks, the cells that share a district and
 an area.
 """
 
@@ -78,20 +78,21 @@ class _Blocks:
         return sparse.csr_matrix((np.ones(count), (self.group, np.arange(count))), shape=(groups, count))
 
     def numbers(self, number: Ints, must: Ints) -> Ints:
-        """Most missions in all, none of the groups above its number."""
+        """Most missions in all, none of the groups above its number or below what must be."""
         within, most = self._by_area()
-        upper = sparse.vstack([within, self._by_group(len(number))])
+        count, groups = len(self.group), len(number)
         answer = linprog(
-            -np.ones(len(self.group)),
-            A_ub=upper,
-            b_ub=np.concatenate([most, number]),
-            bounds=np.column_stack([self.low, self.high]),
-            method="highs-ds",
+            np.concatenate([np.zeros(count), -np.ones(groups)]),
+            A_ub=sparse.hstack([within, sparse.csr_matrix((within.shape[0], groups))]),
+            b_ub=most,
+            A_eq=sparse.hstack([self._by_group(groups), -sparse.identity(groups)]),
+            b_eq=np.zeros(groups),
+            bounds=np.column_stack([np.append(self.low, must), np.append(self.high, number)]),
+            integrality=np.append(np.zeros(count), np.ones(groups)),
         )
-        if not answer.success:  # what is set by hand is too much for an area: the caller has said so
+        if not answer.success:  # what is set by hand is too much for an area, which the caller refuses
             return must
-        had = np.bincount(self.group, answer.x, minlength=len(number))
-        return np.asarray(np.floor(had + _SLACK), dtype=np.int64)
+        return np.asarray(np.rint(answer.x[count:]), dtype=np.int64)
 
     def floor(self, number: Ints) -> float:
         """Largest share of the floor with which groups can still have their numbers."""
