@@ -18,6 +18,7 @@ from forecast_makers import SIZE_M, Said, grid_table, hot_city, incident_table, 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
+from patrol_missions.engine.data.sealed import seal
 from patrol_missions.engine.forecast import bundle, events, features, forecast_job, model, train_job
 from patrol_missions.engine.forecast.panel import DAY_S
 from patrol_missions.engine.forecast.sampling import TrainingSet
@@ -217,7 +218,7 @@ def rewritten(source: Path, target: Path, change: Any, sealed: bool = True) -> P
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
     if sealed:
-        files["sha256.txt"] = bundle.seal(files).encode()
+        files["sha256.txt"] = seal(files).encode()
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content)

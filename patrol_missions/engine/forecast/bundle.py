@@ -1,17 +1,11 @@
-"""The model bundle: one zip of JSON and LightGBM text, the same bytes for the same input and seed.
+"""The model bundle: a sealed file of JSON and LightGBM text, the same bytes for the same input and seed.
 
-``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship;
-``sha256.txt`` tells whether they are still what was written. Nothing in it is executable and nothing names the machine
-or the moment it was made on.
+``model.json`` describes everything; ``trees_<n>.txt`` holds the trees of the n-th category where trees ship. Nothing
+names the machine or the moment it was made on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +15,7 @@ import numpy as np
 
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
+from patrol_missions.engine.data.sealed import BROKEN, Format
 from patrol_missions.engine.data.shifts import Shift, ShiftPlan
 from patrol_missions.engine.forecast import visits
 from patrol_missions.engine.forecast.baselines import Baseline
@@ -38,19 +33,17 @@ from patrol_missions.engine.forecast.visits import Patrol
 SCHEMA = 5
 """Version of the bundle's format."""
 
-KIND = "patrol missions model"
+FORMAT = Format(
+    "patrol missions model",
+    SCHEMA,
+    "model.json",
+    "model",
+    "Choose the .zip that Train model made.",
+    "Train the model again",
+)
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip can hold: archives differ only where contents do
-_MAIN = "model.json"
-_SEAL = "sha256.txt"
 _SAME_GRID = 0.8
 _GRID_HINT = "Use the grid that the model was trained on, or train the model again."
-_FILE_HINT = "Choose the .zip that Train model made."
-_LARGEST_BYTES = 500_000_000
-_BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, RuntimeError),  # a damaged zip; the last when it calls itself encrypted
-    *(ValueError, TypeError, LookupError, AttributeError, OverflowError),  # other values than were written
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +165,6 @@ class Bundle:
 def save(bundle: Bundle, path: Path) -> None:
     """Write the bundle; the same bundle gives the same bytes."""
     document = {
-        "kind": KIND,
-        "schema": SCHEMA,
         "facts": dict(bundle.facts),
         "shifts": [
             {"name": s.name, "start": s.start, "end": s.end, "weekdays": list(s.weekdays)} for s in bundle.plan.shifts
@@ -188,79 +179,25 @@ def save(bundle: Bundle, path: Path) -> None:
         "categories": [_to_json(each) for each in bundle.categories],
         "cells": {"columns": bundle.columns.tolist(), "rows": bundle.rows.tolist()},
     }
-    files = {_MAIN: json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)}
-    for index, each in enumerate(bundle.categories):
-        if each.trees is not None:
-            files[f"trees_{index}.txt"] = each.trees.text
-    content = {name: text.encode() for name, text in files.items()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in {**content, _SEAL: seal(content).encode()}.items():
-            _write(archive, name, data)
-
-
-def seal(content: Mapping[str, bytes]) -> str:
-    """SHA-256 of a bundle's files but the one that it is kept in: tells a file that was edited or damaged later."""
-    digest = hashlib.sha256()
-    for name in sorted(set(content) - {_SEAL}):
-        digest.update(f"{name}:{len(content[name])};".encode())
-        digest.update(content[name])
-    return digest.hexdigest()
+    trees = {
+        f"trees_{index}.txt": each.trees.text.encode()
+        for index, each in enumerate(bundle.categories)
+        if each.trees is not None
+    }
+    path.write_bytes(FORMAT.pack(document, trees, indent=1))
 
 
 def load(path: Path) -> Bundle:
     """Read a bundle; :class:`InputError` says what is wrong with a file that is none, damaged or of another version."""
+    document, files = FORMAT.load(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"The model {path.name} cannot be read ({error.strerror}).", _FILE_HINT) from error
-    if content[:2] != b"PK":
-        raise _foreign(path)
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _unpack(archive, path)
-    except _BROKEN as error:
-        raise _damaged(path) from error
-
-
-def _unpack(archive: zipfile.ZipFile, path: Path) -> Bundle:
-    if sum(info.file_size for info in archive.infolist()) > _LARGEST_BYTES:
-        raise InputError(f"The file {path.name} is far too large for a model.", _FILE_HINT)
-    if _MAIN not in archive.namelist():
-        raise _foreign(path)
-    document = json.loads(archive.read(_MAIN))
-    if not isinstance(document, dict) or document.get("kind") != KIND:
-        raise _foreign(path)
-    if document["schema"] != SCHEMA:
-        raise InputError(
-            f"The model {path.name} has format {document['schema']}; this version of the plugin reads format {SCHEMA}.",
-            "Train the model again, or install the version of the plugin that made it.",
-        )
-    content = {info.filename: archive.read(info) for info in archive.infolist()}
-    if content[_SEAL].decode() != seal(content):
-        raise _damaged(path)
-    trees = [
-        content[f"trees_{index}.txt"].decode() if each["trees"] else None
-        for index, each in enumerate(document["categories"])
-    ]
-    return _from_json(document, trees)
-
-
-def _foreign(path: Path) -> InputError:
-    return InputError(f"The file {path.name} is not a model of Patrol Missions.", _FILE_HINT)
-
-
-def _damaged(path: Path) -> InputError:
-    return InputError(
-        f"The model {path.name} is damaged.", "Train the model again, or take an undamaged copy of the file."
-    )
-
-
-def _write(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
-    info = zipfile.ZipInfo(name, _EPOCH)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = 0o644 << 16
-    info.create_system = 3
-    archive.writestr(info, data)
+        trees = [
+            files[f"trees_{index}.txt"].decode() if each["trees"] else None
+            for index, each in enumerate(document["categories"])
+        ]
+        return _from_json(document, trees)
+    except BROKEN as error:
+        raise FORMAT.damaged(path.name) from error
 
 
 def _to_json(model: CategoryModel) -> dict[str, Any]:
