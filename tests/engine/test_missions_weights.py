@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS
-from patrol_missions.engine.missions.weights import harm, kind_of, resolve
+from patrol_missions.engine.missions.weights import harm, is_enforcement_driven, kind_of, resolve
 
 PHILADELPHIA = {
     "Thefts": "theft",
@@ -75,10 +75,10 @@ def test_published_values() -> None:
 
 
 def test_a_category_without_a_preset_value_gets_the_lowest_and_a_sentence() -> None:
-    weights, warnings = resolve("rand", None, ["Robbery", "Weapon Violations"])
+    weights, warnings = resolve("rand", None, ["Robbery", "Arson"])
     assert weights[1].severity == min(PRESETS["rand"].severity.values())
     assert len(warnings) == 1
-    assert "Weapon Violations" in warnings[0]
+    assert "Arson" in warnings[0]
     assert "2,139" in warnings[0]
 
 
@@ -133,8 +133,44 @@ def test_any_names_at_all_get_one_positive_weight_each_in_order(categories: list
     for preset in PRESETS:
         weights, warnings = resolve(preset, None, categories)
         assert [weight.category for weight in weights] == categories
-        assert all(weight.value > 0 for weight in weights)
-        assert len(warnings) == sum(weight.basis.endswith("lowest value") for weight in weights)
+        assert all(weight.use != is_enforcement_driven(weight.category) for weight in weights)
+        assert all((weight.value > 0) == weight.use for weight in weights)
+        told = sum(weight.basis.endswith("lowest value") or not weight.use for weight in weights)
+        assert len(warnings) == told
+
+
+DRUGS = "Narcotics / Drug Law Violations"
+
+
+def test_what_reflects_where_police_look_counts_with_a_written_reason_alone() -> None:
+    (robbery, drugs), warnings = resolve("rand", None, ["Robbery", DRUGS])
+    assert robbery.use
+    assert not drugs.use
+    assert drugs.value == 0
+    assert "does not count" in warnings[0]
+    with pytest.raises(InputError, match="without a reason") as caught:
+        resolve("rand", [{"category": DRUGS, "use": "yes", "reason": "  "}], ["Robbery", DRUGS])
+    assert "Write down why" in caught.value.hint
+    rows = [{"category": DRUGS, "use": "yes", "reason": "Residents' survey of May, question 4"}]
+    (_, drugs), warnings = resolve("rand", rows, ["Robbery", DRUGS])
+    assert drugs.use
+    assert drugs.value > 0
+    assert drugs.reason == "Residents' survey of May, question 4"
+    assert any("question 4" in each for each in warnings)
+
+
+@pytest.mark.parametrize("said", ["no", "No", False, "0", "off"])
+def test_any_category_can_be_switched_off(said: object) -> None:
+    (robbery, theft), _ = resolve("rand", [{"category": "Robbery", "use": said}], ["Robbery", "Theft"])
+    assert (robbery.use, robbery.value) == (False, 0.0)
+    assert robbery.severity > theft.severity > 0
+    expected = {"Robbery": np.array([5.0]), "Theft": np.array([1.0])}
+    assert harm(expected, [robbery, theft])[0] == theft.value
+
+
+def test_a_switch_that_is_neither_yes_nor_no_is_told() -> None:
+    with pytest.raises(InputError, match="weights table says use = “maybe” for “Robbery”"):
+        resolve("rand", [{"category": "Robbery", "use": "maybe"}], ["Robbery"])
 
 
 def test_the_published_law_has_the_very_numbers_of_the_code() -> None:

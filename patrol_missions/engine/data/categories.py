@@ -71,7 +71,7 @@ def _read_rows(saved: Iterable[Mapping[str, object]]) -> dict[str, Mapped]:
     for number, row in enumerate(saved, start=2):  # line 1 of the file is its header
         raw = _text(row, "raw")
         category, reason = (_text(row, key).strip() for key in ("category", "reason"))
-        mapped = _checked(raw, category, _switch(row.get("use"), raw), reason, number)
+        mapped = _checked(raw, category, switch(row.get("use"), "category map", raw), reason, number)
         before = chosen.setdefault(raw, mapped)
         if (before.category, before.use) != (mapped.category, mapped.use):
             raise InputError(f"The category map has “{raw}” twice with different answers.", "Keep one of the two rows.")
@@ -95,13 +95,14 @@ def _checked(raw: str, category: str, use: bool, reason: str, line: int) -> Mapp
     return Mapped(raw, category or "Unknown", use, reason, by_words is not None, True)
 
 
-def _switch(value: object, raw: str) -> bool:
+def switch(value: object, table: str, row: str) -> bool:
+    """What a column ``use`` says; :class:`InputError` names the table and the row of what is neither yes nor no."""
     if value is None or isinstance(value, bool):
         return bool(value)
     text = str(value).strip().lower()
     if text in _YES or text in _NO:
         return text in _YES
-    raise InputError(f"The category map says use = “{value}” for “{raw}”.", "Write yes or no.")
+    raise InputError(f"The {table} says use = “{value}” for “{row}”.", "Write yes or no.")
 
 
 def _text(row: Mapping[str, object], key: str) -> str:

@@ -46,6 +46,10 @@ class Weighed(Protocol):
     def basis(self) -> str:
         """Where the severity comes from."""
 
+    @property
+    def use(self) -> bool:
+        """Whether it counts at all."""
+
 
 @dataclass(frozen=True, eq=False)
 class Planned:
@@ -75,7 +79,7 @@ class Planned:
         district = cells["district"].astype(np.int64) if "district" in cells else np.zeros(len(cells), dtype=np.int64)
         if (district < 0).any():
             district, names = np.where(district < 0, len(names), district), (*names, "no district")
-        severity = np.array([each.severity for each in weights])
+        severity = np.array([each.severity if each.use else 0.0 for each in weights])
         preventability = np.array([each.preventability for each in weights])
         return cls(district, names, missions, severity, preventability, tuple(each.basis for each in weights), warnings)
 

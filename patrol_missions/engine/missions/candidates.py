@@ -192,6 +192,11 @@ def reweighed(candidates: Candidates, weights: Sequence[Weight]) -> Candidates:
             "The forecast has no expected incidents per category, so its harm cannot be weighed anew.",
             "Give the layer that Forecast risk made, or leave the weights as in the forecast.",
         )
+    if not any(weight.value > 0 for weight in weights):
+        raise InputError(
+            "No category has a weight above 0, so no cell matters more than another.",
+            "Switch a category on, and give it a severity and a preventability above 0.",
+        )
     harm = weighing.harm(candidates.expected, weights)
     rank, percentile = _ranks(harm, candidates.table)
     parts = np.stack([candidates.expected[w.category] * w.value for w in weights], axis=1)

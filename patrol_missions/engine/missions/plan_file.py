@@ -35,6 +35,17 @@ FORMAT = Format(
 )
 
 
+def versions() -> dict[str, str]:
+    """What numbers come from."""
+    return {
+        "patrol_missions": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "machine": platform.machine(),
+    }
+
+
 @dataclass(frozen=True)
 class PlanFile:
     """A plan with its request.
@@ -50,7 +61,7 @@ class PlanFile:
     tables: Mapping[str, Table]
     values: Mapping[str, Any]
     results: Mapping[str, Table]
-    versions: Mapping[str, str] = field(default_factory=lambda: versions())
+    versions: Mapping[str, str] = field(default_factory=versions)
 
     def pack(self) -> bytes:
         """The file; the same plan gives the same bytes where the same versions reckoned."""
@@ -90,17 +101,6 @@ class PlanFile:
         return digest.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """What numbers come from."""
-    return {
-        "patrol_missions": __version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "machine": platform.machine(),
-    }
-
-
 def differences(one: PlanFile, other: PlanFile) -> list[str]:
     """What sets two results apart, in sentences; none when they are the same to the byte."""
     said = []
@@ -126,22 +126,21 @@ def _table_differences(name: str, before: Table, after: Table) -> list[str]:
         if column not in before or column not in after:
             said.append(f"“{column}” of the table “{name}” is in one of the two only.")
             continue
+        same_bytes = (
+            before[column].dtype == after[column].dtype and before[column].tobytes() == after[column].tobytes()
+        )
+        if same_bytes and before.labels.get(column) == after.labels.get(column):
+            continue
         one, two = before.text(column), after.text(column)
-        if before[column].dtype == after[column].dtype and before[column].tobytes() == after[column].tobytes():
-            if before.labels.get(column) == after.labels.get(column):
-                continue
-        off = _unequal(one, two)
+        off = np.asarray(one != two, dtype=bool)
+        if before[column].dtype.kind == "f" and after[column].dtype.kind == "f":
+            off &= ~(np.isnan(before[column]) & np.isnan(after[column]))
         count = int(off.sum())
         size = ""
         if count and before[column].dtype.kind == "f" and after[column].dtype.kind == "f":
             size = f", by {np.nanmax(np.abs(one[off].astype(float) - two[off].astype(float))):.1g} at most"
         said.append(f"“{column}” of the table “{name}” differs in {count} of {len(before)} rows{size}.")
     return said
-
-
-def _unequal(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """Where two object arrays hold different values; a missing number equals a missing number."""
-    return np.array([not (a == b or (a != a and b != b)) for a, b in zip(one.tolist(), two.tolist())], dtype=bool)
 
 
 def _told(values: Mapping[str, Any], name: str) -> bytes:

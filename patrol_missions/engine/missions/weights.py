@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
 from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS, Preset
+from patrol_missions.engine.data import categories as categorising
 
 _OWN = "own table"
 
@@ -25,18 +26,21 @@ _OWN = "own table"
 class Weight:
     """What one incident of a category counts: ``severity`` (unit of the preset) and ``preventability`` (0 to 1).
 
-    ``basis`` says in words where the severity comes from, for reports and the plan's record.
+    ``basis`` says in words where the severity comes from, for reports and the plan's record. A category that is not in
+    ``use`` counts nothing; ``reason`` is why an enforcement-driven one does.
     """
 
     category: str
     severity: float
     preventability: float
     basis: str = ""
+    use: bool = True
+    reason: str = ""
 
     @property
     def value(self) -> float:
-        """Severity x preventability."""
-        return self.severity * self.preventability
+        """Severity x preventability, 0 for a category that is not in use."""
+        return self.severity * self.preventability if self.use else 0.0
 
 
 def asked_for(parameters: Mapping[str, Any], categories: Sequence[str]) -> tuple[tuple[Weight, ...], tuple[str, ...]]:
@@ -58,8 +62,10 @@ def resolve(
     preset
         Key of :data:`patrol_missions.core.presets.PRESETS`, or ``None`` when ``rows`` covers every category.
     rows
-        The user's table: ``{"category", "severity", "preventability"}``; a severity or preventability that is absent
-        or ``None`` is taken from the preset. Categories are recognised in spite of case, accents and punctuation.
+        The user's table: ``{"category", "severity", "preventability", "use", "reason"}``; a severity or preventability
+        that is absent or ``None`` is taken from the preset; ``use`` is true unless it is false, ``"no"`` or the like.
+        Categories are recognised in spite of case, accents and punctuation. Those that mostly reflect where police
+        look are in use only with a ``reason``.
     categories
         Planning categories, as they are called by people.
     otherwise
@@ -69,7 +75,7 @@ def resolve(
     ------
     InputError
         A row that is negative, not a number, beyond 0..1, of an unknown category or given twice; an unknown preset;
-        a category for which nothing gives a weight.
+        a category for which nothing gives a weight; an enforcement-driven one in use without a reason.
 
     Notes
     -----
@@ -82,12 +88,15 @@ def resolve(
     weights: list[Weight] = []
     warnings: list[str] = []
     for category in categories:
-        severity, preventability = given.get(category, (None, None))
-        kind = kind_of(category)
+        row = given.get(category, _Given())
+        use, told = _in_use(category, row)
+        warnings += told
+        severity, kind = row.severity, kind_of(category)
+        preventability = row.preventability
         if preventability is None:
             preventability = KINDS[kind].preventability if kind else OTHER_PREVENTABILITY
         if severity is not None:
-            weights.append(Weight(category, severity, preventability, _OWN))
+            weights.append(Weight(category, severity, preventability, _OWN, use, row.reason))
             continue
         if scale is None and category in earlier and category not in given:
             weights.append(earlier[category])
@@ -100,13 +109,15 @@ def resolve(
         found = scale.severity.get(kind or "")
         if found is None:
             found = min(scale.severity.values())
-            warnings.append(
-                f"{scale.label} has no value for “{category}”; its lowest, {found:,.6g} {scale.unit}, is used. "
-                "Enter a severity for it in the weights table to change that."
-            )
-            weights.append(Weight(category, found, preventability, f"{scale.label}, lowest value"))
+            if use:
+                warnings.append(
+                    f"{scale.label} has no value for “{category}”; its lowest, {found:,.6g} {scale.unit}, is used. "
+                    "Enter a severity for it in the weights table to change that."
+                )
+            basis = f"{scale.label}, lowest value"
         else:
-            weights.append(Weight(category, found, preventability, f"{scale.label}: {KINDS[str(kind)].label}"))
+            basis = f"{scale.label}: {KINDS[str(kind)].label}"
+        weights.append(Weight(category, found, preventability, basis, use, row.reason))
     own = [weight.category for weight in weights if weight.basis == _OWN]
     if scale is not None and 0 < len(own) < len(weights):
         warnings.append(
@@ -158,11 +169,19 @@ def _preset(key: str | None) -> Preset | None:
         raise InputError(f"There is no weights preset “{key}”.", f"Choose one of: {', '.join(PRESETS)}.") from None
 
 
-def _given(
-    rows: Sequence[Mapping[str, Any]], categories: Sequence[str]
-) -> dict[str, tuple[float | None, float | None]]:
-    """Checked severity and preventability per category of the user's table."""
-    given: dict[str, tuple[float | None, float | None]] = {}
+@dataclass(frozen=True)
+class _Given:
+    """What a row of the user's table says of a category; ``use`` is ``None`` where it says nothing."""
+
+    severity: float | None = None
+    preventability: float | None = None
+    use: bool | None = None
+    reason: str = ""
+
+
+def _given(rows: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> dict[str, _Given]:
+    """Checked rows of the user's table by category."""
+    given: dict[str, _Given] = {}
     for row in rows:
         category = _recognise(str(row.get("category") or "").strip(), categories)
         if category in given:
@@ -176,8 +195,32 @@ def _given(
                 f"The preventability of “{category}” is {preventability:g}.",
                 "It is a share between 0 (patrol deters none of it) and 1 (all of it).",
             )
-        given[category] = (severity, preventability)
+        said = row.get("use")
+        use = None if said is None or said == "" else categorising.switch(said, "weights table", category)
+        given[category] = _Given(severity, preventability, use, str(row.get("reason") or "").strip())
     return given
+
+
+def is_enforcement_driven(category: str) -> bool:
+    """Whether a category mostly reflects where police look, such as drugs or traffic stops."""
+    return categorising.suggest(category).enforcement
+
+
+def _in_use(category: str, row: _Given) -> tuple[bool, list[str]]:
+    """Whether a category counts, and what to tell of it."""
+    if not is_enforcement_driven(category) or row.use is False:
+        return row.use is not False, []
+    if row.reason:
+        return True, [f"“{category}” mostly reflects where police look; it counts because: {row.reason}"]
+    if row.use:
+        raise InputError(
+            f"“{category}” mostly reflects where police look, and the weights table uses it without a reason.",
+            "Write down why it is right here, or switch it off.",
+        )
+    return False, [
+        f"“{category}” mostly reflects where police look, so it does not count. To use it, switch it on in the weights "
+        "table and write down why."
+    ]
 
 
 def _recognise(name: str, categories: Sequence[str]) -> str:
