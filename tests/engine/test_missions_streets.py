@@ -182,3 +182,11 @@ def test_times_are_distances(seed: int, with_streets: bool) -> None:
     if network is None:
         straight = np.hypot(*(places[:, None] - places).transpose(2, 0, 1))
         np.testing.assert_allclose(found, straight * DETOUR / (25.0 / 0.06))
+
+
+@pytest.mark.parametrize(("gap_m", "joined"), [(10.0, True), (20.0, False)])
+def test_parts_that_nearly_touch_are_taken_to_meet(gap_m: float, joined: bool) -> None:
+    ends = np.array([[0.0, 0, 300, 0], [300 + gap_m, 0, 500, 0]])
+    network = Network.of(ends, 60.0)
+    assert (network.warnings == ()) == joined
+    assert (network.node_xy[:, 0].max() == 500) == joined

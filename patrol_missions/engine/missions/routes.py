@@ -4,12 +4,14 @@
 fits. Nobody should be able to tell when police will come: where short visits to bus stops could be foreseen, victims
 reported more crime than without them (B. Ariel & H. Partridge, *Journal of Quantitative Criminology* 33(4), 809-833,
 2017). The times of several visits to a mission are drawn together, uniform among all that keep the gap from the end of
-one visit to the begin of the next. A visit may begin later than drawn, but never so late that it does not end within
-the window, or that the gap before the next one is not kept. A window that is too short gives way to the whole shift.
+one visit to the begin of the next. A visit may begin later than drawn, after its window if it must, but never so late
+that it does not end within the shift, or that the gap before the next one is not kept. A window that is too short gives
+way to the whole shift.
 
 **Who.** Of all ways to share the visits among the units, the one that serves most value, and of these the one with
-least travel (:mod:`patrol_missions.engine.missions.route_choice`). Each visit is worth its mission's value, in steps of
-a ten-thousandth of the largest one, and at least one step. Times are drawn first and do not depend on the units.
+least travel (:mod:`patrol_missions.engine.missions.route_choice`). The first visit of each mission is worth the
+mission's value, in steps of a ten-thousandth of the largest one, and at least one step; later visits are worth a tenth
+of it, so that no mission is visited twice before another once. Times are drawn first and do not depend on the units.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _VALUE_STEPS = 10_000
+_LATER_VISITS = 0.1
 _SHORTEST_MINUTES = 1.0 / 60.0
 
 
@@ -161,7 +164,7 @@ def make(missions: Missions, units: Units, shift: tuple[int, int], rules: Rules,
     mission = np.repeat(np.arange(len(missions)), rules.visits)
     travel_s = np.rint(np.minimum(missions.travel_minutes * 60.0, shift[1] - shift[0])).astype(np.int64)
     visits = route_list.Visits(
-        _steps(missions.value)[mission],
+        _steps(missions.value, rules.visits),
         drawn_s,
         latest_s,
         service_s[mission],
@@ -188,7 +191,7 @@ def make(missions: Missions, units: Units, shift: tuple[int, int], rules: Rules,
         arrival_s + visits.service_s,
         travel,
         used.astype(np.float64),
-        tuple(_warnings(len(missions), widened, len(mission), int(np.count_nonzero(~served)), best)),
+        tuple(_warnings(len(missions), widened, best)),
     )
 
 
@@ -244,15 +247,18 @@ def _times(
     spare_s = (closes - opens - needed_s)[:, np.newaxis]
     places = np.arange(rules.visits) * step_s[:, np.newaxis] + opens[:, np.newaxis]
     drawn_s = places + np.floor(share * (spare_s + 1)).astype(np.int64)
-    latest_s = np.concatenate([drawn_s[:, 1:] - step_s[:, np.newaxis], (closes - service_s)[:, np.newaxis]], axis=1)
+    last_s = (shift[1] - service_s)[:, np.newaxis]
+    latest_s = np.concatenate([drawn_s[:, 1:] - step_s[:, np.newaxis], last_s], axis=1)
     return drawn_s.reshape(-1), latest_s.reshape(-1), int(np.count_nonzero(short))
 
 
-def _steps(value: Floats) -> Ints:
-    """Values as whole numbers above 0."""
+def _steps(value: Floats, visits: int) -> Ints:
+    """Values of all visits as whole numbers above 0, shape (visits,)."""
     largest = float(value.max(initial=0.0))
     share = value / largest if largest > 0 else value
-    return np.maximum(np.rint(share * _VALUE_STEPS), 1.0).astype(np.int64)
+    steps = np.repeat(share * _VALUE_STEPS, visits)
+    steps[np.arange(len(steps)) % visits > 0] *= _LATER_VISITS
+    return np.maximum(np.rint(steps), 1.0).astype(np.int64)
 
 
 def _crews(units: Units, shift: tuple[int, int]) -> route_list.Crews:
@@ -262,15 +268,13 @@ def _crews(units: Units, shift: tuple[int, int]) -> route_list.Crews:
     return route_list.Crews(start_s, end_s, np.floor(np.minimum(units.minutes * 60.0 + 1e-6, there_s)).astype(np.int64))
 
 
-def _warnings(missions: int, widened: int, visits: int, without: int, best: bool) -> list[str]:
+def _warnings(missions: int, widened: int, best: bool) -> list[str]:
     sentences = []
     if widened:
         sentences.append(
             f"In {widened} of {missions} missions the patrol window is too short for the visits; they may take place "
             "at any time of the shift."
         )
-    if without:
-        sentences.append(f"{without} of {visits} visits have no unit, because none has the time for them.")
     if not best:
         sentences.append(
             "There are too many possible routes to compare them all, so another plan might serve more missions or need "

@@ -1,7 +1,8 @@
 """How long it takes from place to place: along streets where they are known, in straight lines elsewhere.
 
-Streets are two-way. Those that are not connected with the largest part (by length) are left out: nobody could reach
-them. A place is reached straight from the nearest point at which streets meet, bend or end, or of which long straight
+Streets are two-way. Parts that are not connected but come within 15 m of each other are taken to meet there, as lines
+that were drawn a little short. Those that are still not connected with the largest part (by length) are left out:
+nobody could reach them. A place is reached straight from the nearest point at which streets meet, bend or end, or of which long straight
 streets have one at least every 100 m. Two places whose straight way is shorter than their ways to the streets together,
 such as neighbours in a park, are reached straight from each other, too. All ways are shortest paths of one graph with
 the places in it, so no way is longer than one with a stop at another place.
@@ -32,6 +33,7 @@ DETOUR = 1.3
 """Length of a way through streets over that of the straight line, where the streets are not known."""
 
 _SNAP_M = 0.1  # as where intersections are counted
+_BRIDGED_M = 15.0  # between parts of a street layer, as of lanes drawn apart or lines drawn short
 _LONGEST_M = 100.0  # between points of a street from which places are reached
 _FARTHEST_M = 1e8  # no coordinate on Earth is beyond, in any projection
 _TOLD = 0.02  # share of the streets that is left out before it is worth a sentence
@@ -73,6 +75,11 @@ class Network:
         kept = begin != end
         if not kept.any():
             raise InputError("There are no streets.", "Choose a layer of street lines, or plan without streets.")
+        bridges = _bridges(begin, end, node_xy)
+        begin, end = (np.concatenate([each, more]) for each, more in zip((begin, end), bridges.T))
+        near_m = np.concatenate([near_m, np.hypot(*(node_xy[bridges[:, 1]] - node_xy[bridges[:, 0]]).T)])
+        speed = np.concatenate([speed, np.full(len(bridges), np.median(speed))])
+        kept = begin != end
         connected = _largest_part(begin, end, near_m, len(node_xy))
         kept &= connected
         whole = np.stack([begin[kept], end[kept]], axis=1)
@@ -124,10 +131,23 @@ def _joined(points: Floats) -> tuple[Floats, Ints]:
     return points[first], index.reshape(-1).astype(np.int64)
 
 
+def _bridges(begin: Ints, end: Ints, node_xy: Floats) -> Ints:
+    """Pairs of nodes of different parts that are near each other, shape (bridges, 2)."""
+    part = _parts(begin, end, len(node_xy))
+    near = cKDTree(node_xy).query_pairs(_BRIDGED_M, output_type="ndarray").reshape(-1, 2)
+    apart = near[part[near[:, 0]] != part[near[:, 1]]]
+    return np.asarray(apart[np.lexsort(apart.T)], dtype=np.int64)
+
+
+def _parts(begin: Ints, end: Ints, nodes: int) -> Ints:
+    """Which connected part each node is of."""
+    graph = csr_matrix((np.ones(len(begin)), (begin, end)), shape=(nodes, nodes))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
 def _largest_part(begin: Ints, end: Ints, length_m: Floats, nodes: int) -> NDArray[np.bool_]:
     """Which links belong to the connected part with the longest streets, shape (links,)."""
-    graph = csr_matrix((np.ones(len(begin)), (begin, end)), shape=(nodes, nodes))
-    _, part = connected_components(graph, directed=False)
+    part = _parts(begin, end, nodes)
     return np.asarray(part[begin] == np.argmax(np.bincount(part[begin], length_m)))
 
 
