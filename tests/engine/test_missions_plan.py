@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ ZONE = "America/New_York"
 def allocate(table: Table | None = None, **parameters: Any) -> JobResult:
     """Run the job on a table; settings that are not given take their defaults."""
     given = {"time_zone": ZONE, "labels": LABELS, **parameters}
-    return run(given, {"forecast": forecast() if table is None else table}, JobContext(Path()))
+    with TemporaryDirectory() as folder:
+        return run(given, {"forecast": forecast() if table is None else table}, JobContext(Path(folder)))
 
 
 def with_columns(table: Table, **columns: np.ndarray) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,6 +98,13 @@ class Candidates:
         first = [at for at in range(len(groups)) if at == 0 or told[at] != told[at - 1]]
         ends = np.concatenate(([0], np.cumsum(groups.cells)))
         return tuple((slice(int(ends[a]), int(ends[b])), slice(a, b)) for a, b in zip(first, [*first[1:], len(groups)]))
+
+    def first_shifts(self, number: int) -> Candidates:
+        """The first shifts alone."""
+        rows, groups = self.shifts[min(number, len(self.shifts)) - 1]
+        few = self.take(np.arange(rows.stop))
+        parts = {each.name: getattr(self.groups, each.name)[: groups.stop] for each in fields(Groups)}
+        return replace(few, groups=Groups(**parts))
 
     def take(self, rows: Ints) -> Candidates:
         """Some of the rows, in the order given; no longer ordered by group unless that order is."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
+from patrol_missions.engine.missions import programs
 from patrol_missions.engine.missions.law_areas import Limits
 from patrol_missions.engine.missions.law_groups import Floats, Ints
 
@@ -81,18 +81,17 @@ class _Blocks:
         """Most missions in all, none of the groups above its number or below what must be."""
         within, most = self._by_area()
         count, groups = len(self.group), len(number)
-        answer = linprog(
-            np.concatenate([np.zeros(count), -np.ones(groups)]),
-            A_ub=sparse.hstack([within, sparse.csr_matrix((within.shape[0], groups))]),
-            b_ub=most,
-            A_eq=sparse.hstack([self._by_group(groups), -sparse.identity(groups)]),
-            b_eq=np.zeros(groups),
-            bounds=np.column_stack([np.append(self.low, must), np.append(self.high, number)]),
-            integrality=np.append(np.zeros(count), np.ones(groups)),
+        found = programs.best(
+            np.concatenate([np.zeros(count), np.ones(groups)]),
+            sparse.hstack([within, sparse.csr_matrix((within.shape[0], groups))]),
+            most,
+            sparse.hstack([self._by_group(groups), -sparse.identity(groups)]),
+            np.zeros(groups),
+            np.column_stack([np.append(self.low, must), np.append(self.high, number)]),
+            np.append(np.zeros(count), np.ones(groups)),
         )
-        if not answer.success:  # what is set by hand is too much for an area, which the caller refuses
-            return must
-        return np.asarray(np.rint(answer.x[count:]), dtype=np.int64)
+        # Where what is set by hand is too much for an area, which the caller refuses, nothing is found.
+        return must if found is None else np.rint(found[count:]).astype(np.int64)
 
     def floor(self, number: Ints) -> float:
         """Largest share of the floor with which groups can still have their numbers."""
@@ -104,13 +103,12 @@ class _Blocks:
         above = sparse.hstack([-sparse.identity(count), sparse.csr_matrix(self.extra[:, None])])
         none = sparse.csr_matrix((within.shape[0], 1))
         equal = sparse.hstack([self._by_group(len(number)), sparse.csr_matrix((len(number), 1))])
-        answer = linprog(
-            np.concatenate([np.zeros(count), [-1.0]]),
-            A_ub=sparse.vstack([sparse.hstack([within, none]), above]),
-            b_ub=np.concatenate([most, -self.low]),
-            A_eq=equal,
-            b_eq=number,
-            bounds=[*zip(self.low.tolist(), self.high.tolist()), (0.0, 1.0)],
-            method="highs-ds",
+        found = programs.best(
+            np.append(np.zeros(count), 1.0),
+            sparse.vstack([sparse.hstack([within, none]), above]),
+            np.concatenate([most, -self.low]),
+            equal,
+            number.astype(np.float64),
+            np.column_stack([np.append(self.low, 0.0), np.append(self.high, 1.0)]),
         )
-        return float(answer.x[-1]) if answer.success else 0.0
+        return 0.0 if found is None else float(found[-1])

@@ -162,7 +162,7 @@ class _Law:
         self.scale = np.zeros(len(number))
         np.maximum.at(self.scale, group[self.open], value[self.open])
         self.choice = self.settled.copy()
-        self.greedy = np.bincount(group, self.settled * value, minlength=len(number)).astype(np.float64)
+        self.greedy = law_groups.sums(group, self.settled * value, len(number))
         self.expected = self.greedy.copy()
 
     def solve(self, harm_kept: float) -> tuple[Floats, Floats, Floats]:
@@ -188,7 +188,7 @@ class _Law:
         cells = np.bincount(self.group[opened], minlength=len(self.number))[groups]
         start = law_groups.starts(cells)
         plain, low, room = self.value[opened], self.low[opened], (self.high - self.low)[opened]
-        settled = np.bincount(self.group, self.settled, minlength=len(self.number))[groups]
+        settled = law_groups.sums(self.group, self.settled, len(self.number))[groups]
         number = self.number[groups] - settled
         settled_value = self.greedy[groups]
         self.choice[opened] = law_areas.choose(plain, start, cells, number, self.limits)

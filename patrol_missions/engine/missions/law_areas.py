@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linprog
 
 from patrol_missions.core.errors import PatrolError
-from patrol_missions.engine.missions import law_groups
+from patrol_missions.engine.missions import law_groups, programs
 from patrol_missions.engine.missions.law_groups import Floats, Ints, Problem, Solution
 
 EXACT = 1e-9
@@ -42,7 +41,7 @@ class Limits:
     def sums(self, probability: Floats) -> Floats:
         """Expected missions in each area."""
         inside = self.area >= 0
-        return np.bincount(self.area[inside], probability[inside], minlength=len(self.most)).astype(np.float64)
+        return law_groups.sums(self.area[inside], probability[inside], len(self.most))
 
     def hold(self, probability: Floats) -> bool:
         """Whether no area has more than it may."""
@@ -97,20 +96,19 @@ def _program(value: Floats, cells: Ints, amount: Floats, room: Floats, limits: L
     within = np.isin(areas, bounded)
     line = np.searchsorted(bounded, areas[within])
     upper = sparse.csr_matrix((np.ones(int(within.sum())), (line, columns[within])), shape=(len(bounded), len(used)))
-    answer = linprog(
-        -value[used] / max(float(value.max()), 1e-300),
-        A_ub=upper,
-        b_ub=limits.most[bounded],
-        A_eq=equal,
-        b_eq=amount,
-        bounds=np.column_stack([np.zeros(len(used)), room[used]]),
-        method="highs-ds",  # a vertex: whole missions where the bounds are whole
+    best = programs.best(
+        value[used] / max(float(value.max()), 1e-300),
+        upper,
+        limits.most[bounded],
+        equal,
+        amount,
+        np.column_stack([np.zeros(len(used)), room[used]]),
     )
-    if not answer.success:
+    if best is None:
         raise PatrolError("The limits of areas leave no plan.", "Raise the limits, or ask for fewer missions.")
-    best = np.zeros(len(value))
-    best[used] = answer.x
-    return best
+    poured = np.zeros(len(value))
+    poured[used] = best
+    return poured
 
 
 def solve(problem: Problem, limits: Limits) -> tuple[Solution, Floats]:

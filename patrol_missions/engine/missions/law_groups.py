@@ -9,6 +9,7 @@ leave them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Problem:
         """Sum over each group."""
         return np.asarray(np.add.reduceat(per_cell, self.start))
 
-    def spread(self, per_group: NDArray[np.generic]) -> NDArray[np.generic]:
+    def spread(self, per_group: NDArray[Any]) -> NDArray[Any]:
         """One value per cell from one per group."""
         return np.repeat(per_group, self.cells)
 
@@ -81,6 +82,11 @@ class Solution:
     probability: Floats
     sharpness: Floats
     offset: Floats
+
+
+def sums(group: Ints, values: NDArray[Any], groups: int) -> Floats:
+    """Sum of values over each group."""
+    return np.bincount(group, values, minlength=groups).astype(np.float64)
 
 
 def starts(cells: Ints) -> Ints:

@@ -26,6 +26,7 @@ class Plan:
     """What was planned.
 
     :param missions: a row per mission
+    :param group: of each mission, an index of the candidates' groups, ascending
     :param chances: a row per cell and shift: what it was worth, its chances, and what became of it
     :param allocation: a row per shift and district
     :param values: figures for the log
@@ -33,6 +34,7 @@ class Plan:
     """
 
     missions: Table
+    group: Ints
     chances: Table
     allocation: Table
     values: Mapping[str, float | int | None]
@@ -61,6 +63,7 @@ def make(
     keys = cell_keys(chosen.table["col"], chosen.table["row"])
     return Plan(
         _missions(candidates, chosen, rows, boxes, drawn, known, settings, clock),
+        chosen.group,
         _chances(candidates, drawn),
         _allocation(candidates, drawn, chosen.group, keys),
         _values(candidates, drawn, chosen.group, keys),
@@ -134,8 +137,11 @@ def _missions(
     start, end = groups.start[group], groups.end[group]
     peaks = [table[n].astype("datetime64[s]") if n in table else None for n in ("peak_start", "peak_end")]
     opens, closes = (
-        shift if peak is None else np.where(np.isnat(peak), shift, peak) for peak, shift in zip(peaks, (start, end))
+        shift if peak is None else np.where(np.isnat(peak), shift, np.clip(peak, start, end))
+        for peak, shift in zip(peaks, (start, end))
     )
+    nothing = closes <= opens  # peak hours of another shift
+    opens, closes = np.where(nothing, start, opens), np.where(nothing, end, closes)
     windows = wording.windows(clock.to_local(opens), clock.to_local(closes))
     in_box = np.array([box is not None for box in boxes], dtype=bool)
     columns = {

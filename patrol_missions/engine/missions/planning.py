@@ -374,12 +374,12 @@ class _Shift:
         return np.asarray(harm)
 
     def _count_as_visits(self, missions: Flags) -> None:
-        """What is planned counts as delivered, in mid-shift, for the shifts to come."""
+        """What is planned counts as patrol at some moment of its shift, for the shifts to come."""
         run = self.run
         if run.dose is None:
             return
         minutes = run.settings.dose_minutes
-        middle = (int(self.start.astype(np.int64)) + int(self.end.astype(np.int64))) // 2
+        start, end = (int(each.astype(np.int64)) for each in (self.start, self.end))
         cells = [self.cell[missions], *(placed.box.cell for placed in self.boxes)]
         parts = [np.full(len(cells[0]), minutes), *(minutes * placed.box.share for placed in self.boxes)]
-        run.dose = run.dose.after(np.concatenate(cells), np.concatenate(parts), middle, middle + int(60 * minutes))
+        run.dose = run.dose.after(np.concatenate(cells), np.concatenate(parts), start, end)

@@ -2,10 +2,10 @@
 
 Streets are two-way. Parts that are not connected but come within 15 m of each other are taken to meet there, as lines
 that were drawn a little short. Those that are still not connected with the largest part (by length) are left out:
-nobody could reach them. A place is reached straight from the nearest point at which streets meet, bend or end, or of which long straight
-streets have one at least every 100 m. Two places whose straight way is shorter than their ways to the streets together,
-such as neighbours in a park, are reached straight from each other, too. All ways are shortest paths of one graph with
-the places in it, so no way is longer than one with a stop at another place.
+nobody could reach them. A place is reached straight from the nearest point at which streets meet, bend or end, or of
+which long straight streets have one at least every 100 m. Two places whose straight way is shorter than their ways to
+the streets together, such as neighbours in a park, are reached straight from each other, too. All ways are shortest
+paths of one graph with the places in it, so no way is longer than one with a stop at another place.
 
 Without streets a way is as long as the straight line times a *detour factor* of 1.3. This is an assumption, between
 what was found for random places in cities, about 1.2 (G. F. Newell, *Traffic Flow on Transportation Networks*, 1980),

@@ -217,10 +217,11 @@ def _in_use(category: str, row: _Given) -> tuple[bool, list[str]]:
             f"“{category}” mostly reflects where police look, and the weights table uses it without a reason.",
             "Write down why it is right here, or switch it off.",
         )
-    return False, [
+    sentence = (
         f"“{category}” mostly reflects where police look, so it does not count. To use it, switch it on in the weights "
         "table and write down why."
-    ]
+    )
+    return False, [sentence]
 
 
 def _recognise(name: str, categories: Sequence[str]) -> str:
