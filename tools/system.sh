@@ -17,6 +17,7 @@ need python3-qgis "$(dirname "$0")/qgis_python.sh"
 need python3-venv /usr/bin/python3 -c "import ensurepip, venv"
 need xvfb has xvfb-run
 need xauth has xauth
+need postgresql compgen -G "/usr/lib/postgresql/*/bin/initdb"
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

@@ -23,6 +23,7 @@ JOBS: dict[str, str] = {
     "forecast_risk": "patrol_missions.engine.forecast.forecast_job:run",
     "explain_forecast": "patrol_missions.engine.forecast.explain_job:run",
     "allocate_missions": "patrol_missions.engine.missions.allocate_job:run",
+    "dose_map": "patrol_missions.engine.missions.dose_job:run",
 }
 """Name of a job and ``module:function`` that does it."""
 

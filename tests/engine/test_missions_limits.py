@@ -41,8 +41,7 @@ class City:
         self.number = np.maximum(rng.integers(1, 4, districts), must)
 
     def fitted(self) -> feasible.Fitted:
-        none = np.zeros(len(self.value))
-        return feasible.fit(self.number, self.group, self.low, self.high, none, self.limits)
+        return feasible.fit(self.number, self.group, self.low, self.high, limits=self.limits)
 
     def possible(self) -> bool:
         """Whether what is set keeps the limits."""
@@ -166,11 +165,16 @@ def test_no_more_missions_are_given_up_than_must_be(seed: int) -> None:
 def test_an_exploration_floor_gives_way_to_the_limits_of_areas() -> None:
     group, area = np.repeat([0, 1], 10), np.repeat([0, 1], 10)
     limits = Limits(area, np.array([1.0, np.inf]))
-    none, most, floor = np.zeros(20), np.full(20, 0.95), np.full(20, 0.3)
-    fitted = feasible.fit(np.array([3, 3]), group, none, most, floor, limits)
+    fitted = feasible.fit(np.array([3, 3]), group, np.zeros(20), np.full(20, 0.95), 0.5, limits)
     np.testing.assert_array_equal(fitted.number, [1, 3])
     np.testing.assert_array_equal(fitted.alone, [3, 3])
-    assert fitted.floor == pytest.approx(1 / 3)
+    assert fitted.explored == 1
+    np.testing.assert_allclose(fitted.low, np.repeat([0.05, 0.15], 10))
+    # The second district has cells in the area, too: their floors would take the place of the first one's mission.
+    area[10:] = [0] * 5 + [1] * 5
+    fitted = feasible.fit(np.array([1, 3]), group, np.zeros(20), np.full(20, 0.95), 0.5, Limits(area, limits.most))
+    np.testing.assert_array_equal(fitted.number, [1, 3])
+    assert fitted.explored == pytest.approx(0)
 
 
 SMALL = City(15)

@@ -11,7 +11,9 @@ from conftest import Module, read_modules
 PACKAGE = "patrol_missions"
 LONGEST = 500
 QT = {"qgis", "PyQt5", "PyQt6", "sip", "processing", "osgeo"}
-ENGINE_PACKAGES = {"numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral"}
+ENGINE_PACKAGES = {
+    "numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral", "sqlalchemy",
+}  # fmt: skip
 CLUSTER = (
     "patrol_missions.engine.cluster"  # the only module that may know Dask, which is no part of the default environment
 )

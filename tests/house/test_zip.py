@@ -73,7 +73,7 @@ def test_metadata_names_what_we_support(stage):
 def test_the_locks_pin_what_is_required():
     for name in ("requirements", "tools/requirements/test", "tools/requirements/lint"):
         wanted = {
-            line.split(">")[0].split("=")[0].strip()
+            line.split(">")[0].split("=")[0].split("[")[0].strip()
             for line in (ROOT / f"{name}.txt").read_text().splitlines()
             if line.strip() and not line.startswith("#")
         }

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from patrol_missions.engine.missions import programs
 from patrol_missions.engine.missions.law_areas import Limits
-from patrol_missions.engine.missions.law_groups import Floats, Ints
+from patrol_missions.engine.missions.law_groups import Floats, Ints, sums
 
 _SLACK = 1e-9
 
@@ -26,44 +26,56 @@ class Fitted:
 
     :param number: missions per group, at most those asked for
     :param alone: missions that each group could have if areas had no limits
-    :param floor: share of the wanted floor that fits, 0 to 1
+    :param low: smallest probability of each cell
+    :param explored: share of the exploration asked for that fits, 0 to 1
     """
 
     number: Ints
     alone: Ints
-    floor: float
+    low: Floats
+    explored: float
 
 
-def fit(number: Ints, group: Ints, low: Floats, high: Floats, wanted_floor: Floats, limits: Limits | None) -> Fitted:
-    """The nearest numbers of missions that can be had.
+def fit(
+    number: Ints, group: Ints, low: Floats, high: Floats, exploration: float = 0.0, limits: Limits | None = None
+) -> Fitted:
+    """The nearest numbers of missions that can be had, and the floors under the cells' probabilities.
 
     :param number: asked for, per group, at least the sum of ``low``
     :param group: of each cell
     :param low: probability that each cell has to have: 1 where a mission is set, else 0
     :param high: largest probability of each cell
-    :param wanted_floor: smallest probability that each cell should have, within its bounds
+    :param exploration: share of each group's missions to be spread evenly over its open cells
     """
     groups = len(number)
-    must = np.rint(np.bincount(group, low, minlength=groups)).astype(np.int64)
-    can = np.floor(np.bincount(group, high, minlength=groups) + _SLACK).astype(np.int64)
+    must = np.rint(sums(group, low, groups)).astype(np.int64)
+    can = np.floor(sums(group, high, groups) + _SLACK).astype(np.int64)
     alone = np.maximum(np.minimum(number, can), must)
-    if limits is None or not len(limits.most):
-        return Fitted(alone, alone, 1.0)
-    blocks = _Blocks(group, limits, low, high, np.maximum(wanted_floor - low, 0.0))
-    fitted = np.maximum(blocks.numbers(alone, must), must)
-    return Fitted(fitted, alone, blocks.floor(fitted))
+    blocks = None if limits is None or not len(limits.most) else _Blocks(group, limits, low, high)
+    fitted = alone if blocks is None else np.maximum(blocks.numbers(alone, must), must)
+    floor = _floor(fitted - must, group, low, high, exploration)
+    explored = 1.0 if blocks is None else blocks.explored(fitted, floor)
+    return Fitted(fitted, alone, low + explored * floor, explored)
+
+
+def _floor(number: Ints, group: Ints, low: Floats, high: Floats, exploration: float) -> Floats:
+    """Chance that every open cell should have at least."""
+    open_ = (high > 0) & (low == 0)
+    cells = np.bincount(group, open_, minlength=len(number))
+    share = exploration * number / np.maximum(cells, 1)
+    return np.where(open_, np.minimum(share[group], high), 0.0)
 
 
 class _Blocks:
     """Cells that share a group and an area, taken together."""
 
-    def __init__(self, group: Ints, limits: Limits, low: Floats, high: Floats, floor: Floats) -> None:
+    def __init__(self, group: Ints, limits: Limits, low: Floats, high: Floats) -> None:
         width = len(limits.most) + 1
         keys, block = np.unique(group * width + limits.area + 1, return_inverse=True)
         block = block.reshape(-1)
-        self.group, self.area = keys // width, keys % width - 1
+        self.group, self.area, self.block = keys // width, keys % width - 1, block
         self.most = limits.most
-        self.low, self.high, self.extra = (np.bincount(block, each) for each in (low, high, floor))
+        self.low, self.high = (sums(block, each, len(keys)) for each in (low, high))
 
     def _by_area(self) -> tuple[sparse.csr_matrix, Floats]:
         """Which blocks each bounded area holds, and what it may have."""
@@ -93,14 +105,15 @@ class _Blocks:
         # Where what is set by hand is too much for an area, which the caller refuses, nothing is found.
         return must if found is None else np.rint(found[count:]).astype(np.int64)
 
-    def floor(self, number: Ints) -> float:
-        """Largest share of the floor with which groups can still have their numbers."""
-        if not self.extra.any():
+    def explored(self, number: Ints, floor: Floats) -> float:
+        """Largest share of the cells' floors with which groups can still have their numbers."""
+        extra = sums(self.block, floor, len(self.group))
+        if not extra.any():
             return 1.0
         within, most = self._by_area()
         count = len(self.group)
         # block - share x floor >= low, beside the limits of areas and the numbers of groups
-        above = sparse.hstack([-sparse.identity(count), sparse.csr_matrix(self.extra[:, None])])
+        above = sparse.hstack([-sparse.identity(count), sparse.csr_matrix(extra[:, None])])
         none = sparse.csr_matrix((within.shape[0], 1))
         equal = sparse.hstack([self._by_group(len(number)), sparse.csr_matrix((len(number), 1))])
         found = programs.best(

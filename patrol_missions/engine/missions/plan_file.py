@@ -126,9 +126,7 @@ def _table_differences(name: str, before: Table, after: Table) -> list[str]:
         if column not in before or column not in after:
             said.append(f"“{column}” of the table “{name}” is in one of the two only.")
             continue
-        same_bytes = (
-            before[column].dtype == after[column].dtype and before[column].tobytes() == after[column].tobytes()
-        )
+        same_bytes = before[column].dtype == after[column].dtype and before[column].tobytes() == after[column].tobytes()
         if same_bytes and before.labels.get(column) == after.labels.get(column):
             continue
         one, two = before.text(column), after.text(column)

@@ -257,11 +257,11 @@ class _Shift:
         wanted = np.maximum(run.asked[groups] - boxes, by_hand)
         extra = self._controls(wanted - by_hand)
         limits = self._limits(int((wanted + boxes).sum()))
-        floor = self._floor(wanted)
-        fitted = feasible.fit(wanted + extra, self.group, self.low, self.high, floor, limits)
+        fitted = feasible.fit(wanted + extra, self.group, self.low, self.high, settings.exploration, limits)
         self._tell(run.asked[groups], wanted, by_hand + boxes, fitted)
-        low = np.minimum(np.where(self.low > 0, self.low, fitted.floor * floor), self.high)
-        law = inclusion_probabilities(self.value, self.group, fitted.number, settings.harm_kept, self.high, low, limits)
+        law = inclusion_probabilities(
+            self.value, self.group, fitted.number, settings.harm_kept, self.high, fitted.low, limits
+        )
         table = run.candidates.table
         drawn = draw(law.probability, table["col"][rows], table["row"][rows], self.group, self._streams(), limits)
         number = np.minimum(fitted.number, wanted)
@@ -304,13 +304,6 @@ class _Shift:
                 "Withdraw some of them, or raise the limit.",
             )
         return Limits(area, most - boxes)
-
-    def _floor(self, number: Ints) -> Floats:
-        """Chance that every open cell should have at least."""
-        open_ = (self.high > 0) & (self.low == 0)
-        cells = np.bincount(self.group, open_, minlength=self.count)
-        share = self.run.settings.exploration * number / np.maximum(cells, 1)
-        return np.where(open_, np.minimum(share[self.group], self.high), 0.0)
 
     def _streams(self) -> list[Stream]:
         names = self.run.candidates.groups.district[self.groups]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.missions.allocate_job import Request
 from patrol_missions.engine.missions.plan_file import PlanFile, differences, versions
+from patrol_missions.engine.missions.request import Request
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Shortfalls:
         self._hand: dict[str, tuple[int, int]] = {}
         self._cells: dict[str, tuple[int, int]] = {}
         self._overruled = 0
-        self._floor = 1.0
+        self._explored = 1.0
 
     def by_hand(self, districts: Sequence[str | None], asked: Ints, set_by_hand: Ints) -> None:
         """Districts with more missions set by hand than were asked for."""
@@ -36,7 +36,7 @@ class Shortfalls:
         :param cells: per district
         :param closed: cells that doses or a person closed, per district
         """
-        self._floor = min(self._floor, fitted.floor)
+        self._explored = min(self._explored, fitted.explored)
         for at in np.flatnonzero(fitted.number < wanted).tolist():
             name = districts[at] or NO_DISTRICT
             by_areas = fitted.number[at] < min(fitted.alone[at], wanted[at])
@@ -88,9 +88,9 @@ class Shortfalls:
                 if self._overruled > 1
                 else "A mission is set by hand in a cell that doses had closed."
             )
-        if self._floor < 1.0 - 1e-6:
+        if self._explored < 1.0 - 1e-6:
             said.append(
-                f"The limits of areas leave room for {100 * self._floor:.0f} % of the exploration that was asked for."
+                f"The limits of areas leave room for {100 * self._explored:.0f} % of the exploration asked for."
             )
         return said
 
