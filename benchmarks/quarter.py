@@ -45,8 +45,16 @@ from patrol_missions.engine.missions.dosage import DoseRules, DoseState  # noqa:
 from patrol_missions.engine.missions.overrides import Overrides  # noqa: E402
 from patrol_missions.engine.missions.planning import Circumstances, Settings  # noqa: E402
 
+UNTIL = "2020-01-01"
 WEEKS = 13
 PER_DISTRICT = 3
+KEPT = (0.9, 0.95, 0.98)
+EXPLORATION = 0.02
+RULES = {
+    "doses by default": DoseRules(),
+    "limits alone": DoseRules(gamma=0.0, soft_minutes_24h=None, soft_minutes_7d=None, soft_minutes_28d=None),
+}
+"""Dosage: all of it, or just the limits that no mission may go beyond."""
 CONTEXT = DATA / "context_philadelphia.gpkg"
 
 
@@ -78,7 +86,7 @@ class _Maps:
 def forecast() -> Quarter:
     """Forecast tables, week by week, and preventable harm that happened, shape (shifts, cells)."""
     city = PHILADELPHIA
-    incidents, cells = city.tables("2016-01-01", "2019-01-01")
+    incidents, cells = city.tables("2016-01-01", UNTIL)
     parameters: dict[str, Any] = {
         "cell_size_m": city.size_m,
         "time_zone": city.time_zone,
@@ -221,9 +229,12 @@ def main() -> None:
         harm += np.bincount(_place(found, quarter.cells), found.harm, minlength=len(harm))
     ways: dict[str, Any] = {"always the highest": lambda: always_the_highest(quarter)}
     for kept in KEPT:
-        chosen = Settings(harm_kept=kept, exploration=0.05)
-        ways[f"the law, {100 * kept:g} % kept"] = lambda chosen=chosen: by_the_law(quarter, chosen, DoseRules())
-    ways["the law, 90 % kept, no doses"] = lambda: by_the_law(quarter, Settings(exploration=0.05), None)
+        chosen = Settings(harm_kept=kept, exploration=EXPLORATION)
+        ways[f"the law, {100 * kept:g} % kept, no doses"] = lambda chosen=chosen: by_the_law(quarter, chosen, None)
+        for name, rules in RULES.items():
+            ways[f"the law, {100 * kept:g} % kept, {name}"] = lambda chosen=chosen, rules=rules: by_the_law(
+                quarter, chosen, rules
+            )
     print(
         f"{len(quarter.cells):,} cells, {quarter.weeks[0].labels['district'].__len__()} districts, {WEEKS} weeks, "
         f"{PER_DISTRICT} missions a district and shift\n"
@@ -243,8 +254,6 @@ def main() -> None:
             flush=True,
         )
 
-
-KEPT = (0.9, 0.95, 0.98)
 
 if __name__ == "__main__":
     main()

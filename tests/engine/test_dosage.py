@@ -103,7 +103,7 @@ def test_the_mean_over_a_span_is_that_of_its_moments(slow_share: float, span_h: 
 
 
 def test_several_visits_add_up_and_never_exceed_a_whole_dose() -> None:
-    found = DoseState.of(stays((0, 0, 15), (1, 24, 15), (2, 24, 15), (2, 48, 6)), NOW, DoseRules(), NO_SHIFTS)
+    found = DoseState.of(stays((0, 0, 15), (1, 24, 15), (2, 24, 15), (2, 48, 6)), NOW, DoseRules(gamma=1.0), NO_SHIFTS)
     day, two, six = 0.3 * 0.75 + 0.7 * np.exp(-16), 0.3 * 0.5 + 0.7 * np.exp(-32), (1 - np.exp(-1)) / (1 - np.exp(-2.5))
     wanted = [1, day, 1 - (1 - day) * (1 - six * two), *[0] * 9]
     np.testing.assert_allclose(found.residual, wanted, atol=1e-12)
@@ -127,7 +127,7 @@ def test_minutes_and_residual_equal_a_slow_reckoning(seed: int) -> None:
     found = state_of((cell, start, end), rules)
     np.testing.assert_allclose(found.residual, 1 - acting, atol=1e-12)
     np.testing.assert_allclose([found.minutes_24h, found.minutes_7d, found.minutes_28d], minutes, atol=1e-9)
-    taper = np.clip([(120 - minutes[0]) / 75, (420 - minutes[1]) / 210, (1260 - minutes[2]) / 840], 0, 1).min(axis=0)
+    taper = np.clip([(120 - minutes[0]) / 75, (420 - minutes[1]) / 210, (1260 - minutes[2]) / 420], 0, 1).min(axis=0)
     np.testing.assert_allclose(found.worth, acting**2 * taper, atol=1e-9)
 
 
@@ -180,14 +180,14 @@ def test_states_and_taper_by_hand() -> None:
     rules = DoseRules(soft_minutes_7d=None, hard_minutes_7d=None, most_consecutive=None, slow_share=0.0)
     found = DoseState.of(
         stays((1, 23, 45), (2, 23, 60), (3, 23, 100), (4, 23, 110), (5, 25, 110), (6, 49, 119), (7, 24 * 29, 60),
-              (8, 50, 419), (8, 100, 300)),
+              (8, 50, 500), (8, 100, 400)),
         NOW, rules, NO_SHIFTS,
     )  # fmt: skip
     wanted = [NONE, UNDER_SOFT, OVER_SOFT, OVER_SOFT, AT_HARD, UNDER_SOFT, UNDER_SOFT, NONE, OVER_SOFT]
     # Cell 5 had no room from 25 hours ago to an hour ago; it cooled down for 24 hours from its stay on.
     assert found.state[:9].tolist() == wanted
     assert found.open[:9].tolist() == [True] * 4 + [False] + [True] * 4
-    taper = [1, 1, 0.8, 20 / 75, 10 / 75, 1, 1, 1, (1260 - 719) / 840]
+    taper = [1, 1, 0.8, 20 / 75, 10 / 75, 1, 1, 1, (1260 - 900) / 420]
     assert found.taper[:9].tolist() == pytest.approx(taper)
     assert found.worth[:9].tolist() == pytest.approx(taper, abs=1e-6)
     assert [STATES[code] for code in (NONE, AT_HARD, RESTING)] == ["none", "at hard limit", "resting"]

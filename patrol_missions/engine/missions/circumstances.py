@@ -58,12 +58,14 @@ def of(
 def shift_instances(groups: Groups, clock: Zone) -> tuple[Ints, Ints]:
     """Starts and ends (seconds UTC) of the forecast's shifts and of those before them, in order of start.
 
-    Those before are the forecast's own, repeated every week as far as it covers one, else every day, by local time.
+    Those before are the forecast's own, repeated every week where it covers a whole one, else every day, by local time.
     """
     start, end = clock.to_local(groups.start), clock.to_local(groups.end)
     pairs = np.unique(np.stack([start.astype(np.int64), end.astype(np.int64)]), axis=1)
     start, end = (each.astype("datetime64[s]") for each in pairs)
-    period = _WEEK if start[-1] - start[0] >= _WEEK - _DAY else _DAY
+    # With a shift of the week missing, patrol in it would be in no shift, and runs would be told too short.
+    longest_gap = np.diff(start).max(initial=np.timedelta64(0, "s"))
+    period = _WEEK if start[0] + _WEEK - start[-1] <= longest_gap else _DAY
     cycle = start < start[0] + period
     back = np.arange(1, int(_DAYS_BACK * _DAY / period) + 1)[::-1, None] * period
     before = [np.concatenate([(each[cycle][None, :] - back).ravel(), each]) for each in (start, end)]

@@ -49,10 +49,11 @@ class DoseRules:
 
     *Fading.* Sacramento's trial sent patrol back about every two hours, so the fast part has a time constant of 1.5
     hours. In Perth deterrence lasted four days, in Bedfordshire nothing of it was seen the next day; a slow part of
-    30 % lies between the two, and is a judgement.
+    30 % lies between the two, and is a judgement. How much less one more visit does meanwhile was measured nowhere, so
+    what still acts counts with a small power only.
 
     *Limits*, in doses of 15 minutes. Soft: three in 24 hours, the most that a trial ordered for one day (Birmingham,
-    London); two a day over a week; one a day over four weeks, with which Bedfordshire and Southend saw their effect.
+    London); two a day over a week and over four weeks, twice what Bedfordshire and Southend saw their effect with.
     Hard: eight in 24 hours, one every two hours through two shifts, as often as Sacramento's patrols came; four a day
     over a week; three a day over four weeks. The longer the time, the less a day, so that no cell stays at the limit of
     a shorter one. What is too much in the eyes of residents is not known: the limits are a judgement. So is the number
@@ -73,12 +74,12 @@ class DoseRules:
     fast_hours: float = 1.5
     slow_share: float = 0.3
     slow_days: float = 4.0
-    gamma: float = 1.0
+    gamma: float = 0.25
     soft_minutes_24h: float | None = 45.0
     hard_minutes_24h: float | None = 120.0
     soft_minutes_7d: float | None = 210.0
     hard_minutes_7d: float | None = 420.0
-    soft_minutes_28d: float | None = 420.0
+    soft_minutes_28d: float | None = 840.0
     hard_minutes_28d: float | None = 1260.0
     soft_per_1000_28d: float | None = None
     hard_per_1000_28d: float | None = None
