@@ -93,6 +93,22 @@ def test_a_row_per_cell_and_totals(tmp_path: Path) -> None:
     assert values["rules"]["hard_minutes_24h"] == 120
 
 
+def test_when_closed_cells_open_again(tmp_path: Path) -> None:
+    """Cell 7 rests for a shift, cell 9 cools down for a day; where one mission is too much, there is no end of it."""
+    found, _ = dosed(visits(*OFTEN), tmp_path)
+    doses = found.tables["doses"]
+    assert np.isnat(doses["closed_until"][doses["open"]]).all()
+    # Patrol may still come by day, so the late shift is its rest, and the night shift starts at 23:00 in New York.
+    assert doses["closed_until"][7] == np.datetime64("2024-12-31T04:00:00")
+    # It was full at 02:00 in New York; 24 hours later the night shift has begun, and the day shift starts at 07:00.
+    assert doses["closed_until"][9] == np.datetime64("2024-12-31T12:00:00")
+    rules = {"hard_per_1000_28d": 50.0}
+    people = Table({**cells(12).columns, "people": np.full(12, 250.0)})
+    doses = dosed(visits(*OFTEN), tmp_path, people, rules=rules)[0].tables["doses"]
+    assert not doses["open"][3]
+    assert np.isnat(doses["closed_until"][3])  # one mission alone is beyond the limit
+
+
 def test_as_of_an_earlier_and_a_later_moment(tmp_path: Path) -> None:
     before, told = dosed(visits(*OFTEN), tmp_path, as_of="2024-12-30T05:00:00Z")
     assert before.tables["doses"]["minutes_24h"][[7, 9]].tolist() == [30, 90]

@@ -57,7 +57,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     as_of = _moment(visits, parameters.get("as_of"))
     context.progress(0.4, "Adding up the visits")
     people = Areas.of(tables["people"], cells["col"], cells["row"]).people if "people" in tables else None
-    state = DoseState.of(visits, as_of, rules, _shifts(plan, as_of), dose_minutes, people)
+    shifts = _shifts(plan, as_of, rules)
+    state = DoseState.of(visits, as_of, rules, shifts, dose_minutes, people)
     lately = visits.between(as_of - _DAYS * DAY_S, as_of)
     told = [*warnings, *_about_time(visits, lately, as_of), *_about_doubles(lately)]
     for sentence in told:
@@ -73,7 +74,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         "warnings": told,
     }
     context.progress(1.0)
-    return JobResult(values, {"doses": _table(cells, state, lately, people)})
+    table = _table(cells, state, lately, people)
+    opens = _closed_until(state, shifts[0])
+    return JobResult(values, {"doses": Table({**table.columns, "closed_until": opens}, table.labels)})
 
 
 def _read(cells: Table, table: Table, size_m: float, zone: Zone, context: JobContext) -> tuple[Visits, tuple[str, ...]]:
@@ -101,11 +104,31 @@ def _moment(visits: Visits, as_of: Any) -> int:
     return int(visits.end[-1])
 
 
-def _shifts(plan: ShiftPlan, as_of: int) -> tuple[Ints, Ints]:
-    """Starts and ends of the shifts of four weeks, the one under way included."""
-    first, last = (np.datetime64(moment, "s") for moment in (as_of - _DAYS * DAY_S, as_of + 1))
+def _shifts(plan: ShiftPlan, as_of: int, rules: DoseRules) -> tuple[Ints, Ints]:
+    """Starts and ends of the shifts of four weeks, the one under way included, and of those in which cells open again.
+
+    Nothing closes a cell for longer than the longest limit looks back and the cool-down after it.
+    """
+    ahead = int(_DAYS * DAY_S + rules.cool_down_hours * 3_600) + 1
+    first, last = (np.datetime64(moment, "s") for moment in (as_of - _DAYS * DAY_S, as_of + ahead))
     found = plan.instances(first, last)
     return found.start.astype(np.int64), found.end.astype(np.int64)
+
+
+def _closed_until(state: DoseState, starts: Ints) -> np.ndarray:
+    """Start of the first shift in which each closed cell is open again if no patrol comes before; NaT for the others.
+
+    A cell stays NaT, too, when a limit per 1,000 people has no room for even one mission.
+    """
+    until = np.full(len(state.open), np.datetime64("NaT"), dtype="datetime64[s]")
+    closed = ~state.open
+    for start in starts[starts > state.moment_s].tolist():
+        if not closed.any():
+            break
+        opens = closed & state.at(start).open
+        until[opens] = np.datetime64(start, "s")
+        closed &= ~opens
+    return until
 
 
 def _about_time(visits: Visits, lately: Visits, as_of: int) -> list[str]:
