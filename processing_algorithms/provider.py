@@ -12,6 +12,7 @@ from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorith
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
 from patrol_missions.processing_algorithms.create_sample_city import CreateSampleCityAlgorithm
+from patrol_missions.processing_algorithms.dose_map import DoseMapAlgorithm
 from patrol_missions.processing_algorithms.explain_forecast import ExplainForecastAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
 from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
@@ -29,6 +30,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     ForecastRiskAlgorithm,
     ExplainForecastAlgorithm,
     AllocateMissionsAlgorithm,
+    DoseMapAlgorithm,
 )
 
 _SHORT_NAMES = frozenset({"shp", "tab", "mif"})

@@ -22,6 +22,7 @@ IDS = {
     "buildgrid",
     "checkincidents",
     "createsamplecity",
+    "dosemap",
     "explainforecast",
     "forecastrisk",
     "nightlyplan",

@@ -146,9 +146,8 @@ def _about_time(visits: Visits, lately: Visits, as_of: int) -> list[str]:
         told.append(f"The last visit of patrol ended {quiet:.0f} days before {day}; what came since is not in the map.")
     known = (as_of - int(visits.end[0])) / DAY_S
     if known < _DAYS - 1:
-        told.append(
-            f"The visits of patrol go back {max(known, 1.0):.0f} days; minutes in {_DAYS} days are those of fewer days."
-        )
+        back = f"{known:.0f} days" if known >= 1.5 else "one day"
+        told.append(f"The visits of patrol go back {back}; minutes in {_DAYS} days are those of fewer days.")
     return told
 
 
