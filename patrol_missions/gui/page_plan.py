@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qgis.core import QgsDateTimeRange
-from qgis.PyQt.QtCore import QCoreApplication, QTimeZone, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QTimeZone, pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from patrol_missions.gui.countdown import Countdown, soonest
 from patrol_missions.gui.forms import (
     Banner,
     Card,
@@ -24,6 +25,7 @@ from patrol_missions.gui.mission_list import MissionList, colours_of
 from patrol_missions.gui.missions import Mission, ShiftInstance, capital, own_time, read_missions, shifts_of
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import PlanForm, ProjectState
+from patrol_missions.gui.quotas_table import districts_of
 from patrol_missions.gui.readiness import Readiness
 
 
@@ -36,6 +38,7 @@ class PlanPage(Page):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._at = ""
+        self._grid_at = ""
         self._missions: list[Mission] = []
         self._shifts: list[ShiftInstance] = []
         self._colours: dict[str, object] = {}
@@ -82,10 +85,12 @@ class PlanPage(Page):
         row.addWidget(self.earlier)
         row.addWidget(self.shift, 1)
         row.addWidget(self.later)
+        self.countdown = Countdown()
         self.shift_box = QWidget()
         column = QVBoxLayout(self.shift_box)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(row)
+        column.addWidget(self.countdown)
         column.addWidget(self.only)
         return self.shift_box
 
@@ -113,6 +118,7 @@ class PlanPage(Page):
         self.plan_button.setEnabled(ready.can_plan and not busy)
         self.plan_button.setToolTip(self.plan_button.accessibleDescription() if ready.can_plan else ready.sentence)
         self.status.say(ready.icon, ready.sentence)
+        self._show_districts(state)
         layer = state.layer("missions")
         at = f"{layer.id()}{state.value('allocate', 'at')}" if layer is not None else ""
         if at != self._at:
@@ -135,6 +141,13 @@ class PlanPage(Page):
         self._zone = zone if zone.isValid() else QTimeZone.utc()
         self.settings.set_zone(self._zone)
 
+    def _show_districts(self, state: ProjectState) -> None:
+        grid = state.layer("grid")
+        at = f"{grid.id()}{state.value('grid', 'at')}" if grid is not None else ""
+        if at != self._grid_at:
+            self._grid_at = at
+            self.settings.quotas.show_districts(districts_of(grid))
+
     def _show_shifts(self, shifts: Sequence[ShiftInstance]) -> None:
         before = self.current_shift()
         self._shifts = list(shifts)
@@ -142,8 +155,10 @@ class PlanPage(Page):
         self.shift.clear()
         self.shift.addItems([shift.title(self._zone) for shift in shifts])
         keys = [shift.key() for shift in shifts]
-        self.shift.setCurrentIndex(keys.index(before.key()) if before and before.key() in keys else 0)
+        again = keys.index(before.key()) if before and before.key() in keys else -1
+        self.shift.setCurrentIndex(again if again >= 0 else soonest(shifts, QDateTime.currentDateTimeUtc()))
         self.shift.blockSignals(False)
+        self.countdown.show_shifts(shifts)
         self._shift_changed()
 
     def _step(self, by: int) -> None:

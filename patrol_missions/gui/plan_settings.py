@@ -10,10 +10,11 @@ from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLa
 
 from patrol_missions.gui.forms import add_row, default, form, help_of, options, shrinkable
 from patrol_missions.gui.project_state import PlanForm
+from patrol_missions.gui.quotas_table import QuotasTable
 
 
 class PlanSettings(QWidget):
-    """Number of missions and harm kept in sight; weights, dose, shifts and seed under "Advanced"."""
+    """Number of missions, also by district, and harm kept in sight; weights, dose, shifts and seed under "Advanced"."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +38,7 @@ class PlanSettings(QWidget):
         kept.setFocusProxy(self.harm_kept)
         add_row(main, tr("&Harm kept"), kept, help_of("allocatemissions", "HARM_KEPT"))
 
+        self.quotas = QuotasTable()
         self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
         more = form()
         self.advanced.setLayout(more)
@@ -68,6 +70,7 @@ class PlanSettings(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(main)
+        column.addWidget(self.quotas)
         column.addWidget(self.advanced)
 
     def set_zone(self, zone: QTimeZone) -> None:
@@ -83,6 +86,7 @@ class PlanSettings(QWidget):
             start = moment.toUTC().toString(Qt.DateFormat.ISODate)
         values: dict[str, Any] = {
             "missions_per_district": self.missions.value(),
+            "quotas": self.quotas.values(),
             "harm_kept": float(self.harm_kept.value()),
             "dose_minutes": self.dose.value(),
             "weights_preset": self.weights.currentText(),
@@ -95,6 +99,7 @@ class PlanSettings(QWidget):
     def show_answers(self, answers: PlanForm) -> None:
         """Show stored answers."""
         self.missions.setValue(answers.missions_per_district)
+        self.quotas.set_values(answers.quotas)
         self.harm_kept.setValue(int(answers.harm_kept))
         self.dose.setValue(answers.dose_minutes)
         if answers.weights_preset:

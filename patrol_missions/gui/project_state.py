@@ -69,6 +69,7 @@ class PlanForm:
     start: str = ""
     shift_count: int = 21
     seed: int = 1
+    quotas: list[str] = field(default_factory=list)
 
 
 class ProjectState(QObject):

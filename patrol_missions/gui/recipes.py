@@ -189,6 +189,7 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
         return {
             "FORECAST": _made(state, "forecast"),
             "MISSIONS_PER_DISTRICT": form.missions_per_district,
+            "QUOTAS": form.quotas,
             "HARM_KEPT": form.harm_kept,
             "DOSE_MINUTES": form.dose_minutes,
             "SEED": form.seed,
