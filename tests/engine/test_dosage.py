@@ -421,7 +421,7 @@ def test_hard_limits_hold_when_only_open_cells_are_visited(
     people = rng.uniform(0, 3000, CELLS)
     rules = DoseRules(
         hard_minutes_24h=60.0, soft_minutes_24h=30.0, soft_minutes_7d=None, hard_minutes_7d=150.0,
-        hard_minutes_28d=420.0, most_consecutive=None, hard_per_1000_28d=300.0,
+        soft_minutes_28d=420.0, hard_minutes_28d=420.0, most_consecutive=None, hard_per_1000_28d=300.0,
         cool_down_hours=float(rng.choice([0, 24])),
     )  # fmt: skip
     shifts = shifts_of(plan_of(rows), NOW - 28 * DAY_S, NOW + 14 * DAY_S)
