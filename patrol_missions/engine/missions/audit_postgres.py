@@ -47,7 +47,7 @@ _FORBIDDEN = ("25006", "42501")
 
 
 class PostgresDatabase(Database):
-    """A database on a server, at an address such as ``postgresql://user:password@host/database``."""
+    """A database on a server, at an address such as ``postgresql://host/database``."""
 
     def __init__(self, address: str) -> None:
         url = _url(address)

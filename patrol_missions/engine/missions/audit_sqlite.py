@@ -220,7 +220,7 @@ def _statements() -> Iterator[str]:
         for what, when in (
             ("UPDATE", ""),
             ("DELETE", ""),
-            ("INSERT", f" WHEN EXISTS (SELECT 1 FROM {name} WHERE {same})"),
+            ("INSERT", f" WHEN EXISTS (SELECT 1 FROM {name} WHERE {same})"),  # nosec B608 - our own tables' names
         ):
             yield (
                 f"CREATE TRIGGER {name}_{what.lower()} BEFORE {what} ON {name}{when} "

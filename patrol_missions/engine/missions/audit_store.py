@@ -31,7 +31,7 @@ Target = Union[str, Path]
 
 @contextmanager
 def open_log(target: Target, *, create: bool = False) -> Iterator[AuditLog]:
-    """The log in an SQLite file, or at an address such as ``postgresql://user:password@host/database``.
+    """The log in an SQLite file, or at an address such as ``postgresql://host/database``.
 
     :param create: make a new log where there is none
     :raises InputError: there is none, or it cannot be reached, or is of a newer version
