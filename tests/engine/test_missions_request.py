@@ -137,7 +137,7 @@ def test_visits_lower_what_a_mission_is_worth(tmp_path: Path) -> None:
     best = np.argmax(FORECAST["harm"][: len(CELLS)])
     where = {"x": (FORECAST["col"][[best]] + 0.5) * SIZE_M, "y": (FORECAST["row"][[best]] + 0.5) * SIZE_M}
     last = Table({**where, "start": np.array([START - 1800]), "end": np.array([START - 900])})
-    made = allocate(tmp_path, {"visits": last}, dose_rules={})
+    made = allocate(tmp_path, {"visits": last}, dose_rules={"gamma": 1.0})
     chances = made.tables["chances"]
     here = (chances["col"] == FORECAST["col"][best]) & (chances["row"] == FORECAST["row"][best])
     first = chances.take(here & (chances["start"] == START))
