@@ -25,7 +25,7 @@ _DUST = 1e-9
 class AreaRules:
     """Limits of areas; ``None`` for no limit.
 
-    :param share: largest share of the shift's missions in one area
+    :param share: largest share of the missions asked for in the shift that may lie in one area
     :param minutes_per_1000: largest number of patrol minutes per 1,000 residents and workers in seven days
     :param harm_ratio: largest share of the shift's missions over the area's share of expected harm
     """
