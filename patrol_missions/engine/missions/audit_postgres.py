@@ -154,7 +154,7 @@ def _url(address: str) -> URL:
     if url is None or url.drivername not in _SCHEMES or not (url.database or url.username):
         raise InputError(
             "The address of the audit log's database cannot be understood.",
-            "Write it like postgresql://user:password@host/database.",
+            "Write it like postgresql://host/database, with the user and perhaps a password before the host.",
         ) from None
     return url.set(drivername="postgresql+psycopg")
 
