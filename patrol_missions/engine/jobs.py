@@ -24,6 +24,9 @@ JOBS: dict[str, str] = {
     "explain_forecast": "patrol_missions.engine.forecast.explain_job:run",
     "allocate_missions": "patrol_missions.engine.missions.allocate_job:run",
     "dose_map": "patrol_missions.engine.missions.dose_job:run",
+    "publish_plan": "patrol_missions.engine.missions.publish_job:run",
+    "replay_plan": "patrol_missions.engine.missions.replay_job:run",
+    "verify_audit": "patrol_missions.engine.missions.verify_job:run",
 }
 """Name of a job and ``module:function`` that does it."""
 
