@@ -236,6 +236,24 @@ def step_planning_again_keeps_the_forecast(desk):
     assert [layer.name() for layer in QgsProject.instance().mapLayers().values()].count("Missions") == 1
 
 
+def step_a_district_gets_a_number_of_its_own(desk):
+    dock = desk.dock
+    districts, quotas = dock.plan.list.model().rowCount(), dock.plan.settings.quotas
+    quotas.setCollapsed(False)
+    desk.breathe()
+    first = quotas.table.cellWidget(0, 1)
+    first.setFocus()
+    QTest.keyClick(first, Qt.Key.Key_Up)
+    assert first.value() == 0, "one step above “as the rest”"
+    first.setValue(3)
+    desk.click(dock.plan.plan_button)
+    desk.wait_for_run(30)
+    assert dock.plan.list.count() == districts + 2, "three missions in one district, one in each of the others"
+    desk.grab("quotas")
+    quotas.setCollapsed(True)
+    desk.iface.messageBar().clearWidgets()
+
+
 def step_cancelling_while_a_result_is_written_keeps_the_one_before(desk):
     dock = desk.dock
     layer, count = dock.state.layer("forecast"), dock.plan.settings.shift_count
@@ -268,6 +286,7 @@ def step_cancelling_while_a_result_is_written_keeps_the_one_before(desk):
 def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
     bare, mute, unreachable = [], [], []
     desk.dock.data.indicators.setCollapsed(False)
+    desk.dock.plan.settings.quotas.setCollapsed(False)
     for number in (START, DATA, PLAN):
         desk.dock.show_page(number)
         desk.breathe()
