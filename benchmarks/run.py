@@ -15,6 +15,10 @@ ENGINE, QGIS = (str(ROOT / "build" / name / "bin" / "python") for name in ("venv
 BENCHMARKS = (
     (QGIS, "layer_to_table.py", "A layer into arrays: columns at once beside feature by feature"),
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
+    (ENGINE, "solver.py", "Plans under every constraint: time, and the optimum of a general convex solver"),
+    (ENGINE, "chances.py 2000 100", "Logged chances: frequencies, caps, and a known effect found back"),
+    (ENGINE, "feedback.py", "Records that patrol makes: does the plan run away with them?"),
+    (ENGINE, "quarter.py", "A quarter of patrol: always the highest cells beside the law"),
     (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
     (ENGINE, "accuracy.py", "Forecasts of real cities beside every baseline"),
     (ENGINE, "no_skill.py --cities 20", "Cities in which there is nothing to learn: what the rule claims"),
