@@ -88,8 +88,8 @@ def compare(districts: int, side: int) -> None:
         reached = -np.nansum(p * np.log(p)) - np.nansum((1 - p) * np.log1p(-p))
     print(
         f"{len(value):,} cells, {districts} districts, {len(inside)} areas, one shift: ours {ours:.3f} s, Clarabel "
-        f"{theirs:.1f} s ({theirs / ours:.0f} times as long); probabilities differ by "
-        f"{np.abs(p - chance.value).max():.1e} at most, the optimum by {abs(reached / problem.value - 1):.1e} of itself",
+        f"{theirs:.1f} s ({theirs / ours:.0f} times as long); probabilities differ by at most "
+        f"{np.abs(p - chance.value).max():.1e}, the optimum by {abs(reached / problem.value - 1):.1e} of itself",
         flush=True,
     )
 
