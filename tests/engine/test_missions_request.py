@@ -205,3 +205,51 @@ def test_limits_that_leave_too_little_room_are_told(tmp_path: Path) -> None:
     )
     assert made.values["missions"] == 2850 * 0.04 // 15
     assert any("limits of areas leave fewer missions" in each for each in made.values["warnings"])
+
+
+def test_no_units_and_cells_all_closed_give_empty_plans_that_say_why(tmp_path: Path) -> None:
+    nobody = allocate(tmp_path, {"units": units(("A", "01", 0), ("B", "05", 0), ("C", "Süd", 0))})
+    assert nobody.values["missions"] == 0
+    assert any("The units leave no time for missions" in each for each in nobody.values["warnings"])
+    none = allocate(tmp_path, missions_per_district=0)
+    assert "No missions were asked for, so the plan is empty." in none.values["warnings"]
+    at = {"col": CELLS[:, 0], "row": CELLS[:, 1]}
+    closed = Table({**at, "to_col": at["col"], "to_row": at["row"]})
+    for name, text in (("kind", "suppress"), ("reason", "parade"), ("author", "A")):
+        closed = closed.with_text(name, [text] * len(CELLS))
+    shut = allocate(tmp_path, {"overrides": closed})
+    assert shut.values["missions"] == 0
+    assert any("closed" in each for each in shut.values["warnings"])
+
+
+def test_a_district_of_one_cell_and_floors_above_caps_are_told(tmp_path: Path) -> None:
+    alone = np.where(np.arange(len(FORECAST)) % len(CELLS) == 0, "Alone", "Others").tolist()
+    one = run(
+        {"time_zone": ZONE, "labels": LABELS, "cell_size_m": SIZE_M},
+        {"forecast": FORECAST.with_text("district", alone)},
+        JobContext(tmp_path, lambda _: None),
+    )
+    assert any("Alone" in each for each in one.values["warnings"])
+    tight = allocate(tmp_path, {"areas": areas(2)}, area_share=0.02, exploration=0.5)
+    assert any("The limits of areas leave fewer missions than asked for" in each for each in tight.values["warnings"])
+    low = allocate(tmp_path, ceiling=0.01, exploration=0.5)
+    assert any("1 %" in each for each in low.values["warnings"])
+
+
+@pytest.mark.parametrize("field", ["harm", next(name for name in FORECAST.columns if name.startswith("expected_"))])
+def test_a_missing_number_in_the_forecast_is_refused(tmp_path: Path, field: str) -> None:
+    values = FORECAST[field].copy()
+    values[3] = np.nan
+    with pytest.raises(InputError, match="missing|not a number") as caught:
+        run(
+            {"time_zone": ZONE, "labels": LABELS},
+            {"forecast": Table({**FORECAST.columns, field: values}, FORECAST.labels)},
+            JobContext(tmp_path, lambda _: None),
+        )
+    assert caught.value.hint
+
+
+def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
+    rows = [{"category": name, "severity": 0} for name in LABELS.values()]
+    with pytest.raises(InputError, match="No category has a weight above 0"):
+        allocate(tmp_path, weights=rows)
