@@ -240,7 +240,7 @@ def test_a_district_of_one_cell_and_floors_above_caps_are_told(tmp_path: Path) -
 def test_a_missing_number_in_the_forecast_is_refused(tmp_path: Path, field: str) -> None:
     values = FORECAST[field].copy()
     values[3] = np.nan
-    with pytest.raises(InputError, match="missing|not a number") as caught:
+    with pytest.raises(InputError, match=r"missing|not a number") as caught:
         run(
             {"time_zone": ZONE, "labels": LABELS},
             {"forecast": Table({**FORECAST.columns, field: values}, FORECAST.labels)},
