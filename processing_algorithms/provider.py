@@ -16,8 +16,11 @@ from patrol_missions.processing_algorithms.dose_map import DoseMapAlgorithm
 from patrol_missions.processing_algorithms.explain_forecast import ExplainForecastAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
 from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
+from patrol_missions.processing_algorithms.publish_plan import PublishPlanAlgorithm
+from patrol_missions.processing_algorithms.replay_plan import ReplayPlanAlgorithm
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 from patrol_missions.processing_algorithms.train_model import TrainModelAlgorithm
+from patrol_missions.processing_algorithms.verify_audit import VerifyAuditAlgorithm
 
 ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     SetupEngineAlgorithm,
@@ -31,6 +34,9 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     ExplainForecastAlgorithm,
     AllocateMissionsAlgorithm,
     DoseMapAlgorithm,
+    PublishPlanAlgorithm,
+    ReplayPlanAlgorithm,
+    VerifyAuditAlgorithm,
 )
 
 _SHORT_NAMES = frozenset({"shp", "tab", "mif"})

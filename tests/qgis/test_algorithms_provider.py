@@ -26,8 +26,11 @@ IDS = {
     "explainforecast",
     "forecastrisk",
     "nightlyplan",
+    "publishplan",
+    "replayplan",
     "setupengine",
     "trainmodel",
+    "verifyaudit",
 }
 WITHOUT_ENGINE = {"addindicators", "buildgrid", "setupengine"}
 

@@ -51,7 +51,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     elif head is None:
         sentence = "The audit log is sound, and empty."
     else:
-        sentence = f"The audit log is sound: {head.number} records, the last of {head.at} by {head.author}."
+        count = "1 record," if head.number == 1 else f"{head.number} records, the last"
+        sentence = f"The audit log is sound: {count} of {head.at} by {head.author}."
     values = {
         "sound": sound,
         "records": head.number if head is not None else 0,
