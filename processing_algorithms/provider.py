@@ -14,6 +14,7 @@ from patrol_missions.processing_algorithms.check_incidents import CheckIncidents
 from patrol_missions.processing_algorithms.create_sample_city import CreateSampleCityAlgorithm
 from patrol_missions.processing_algorithms.dose_map import DoseMapAlgorithm
 from patrol_missions.processing_algorithms.explain_forecast import ExplainForecastAlgorithm
+from patrol_missions.processing_algorithms.export_register import ExportRegisterAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
 from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
 from patrol_missions.processing_algorithms.publish_plan import PublishPlanAlgorithm
@@ -37,6 +38,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     PublishPlanAlgorithm,
     ReplayPlanAlgorithm,
     VerifyAuditAlgorithm,
+    ExportRegisterAlgorithm,
 )
 
 _SHORT_NAMES = frozenset({"shp", "tab", "mif"})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Listener
-from qgis.core import QgsProcessingException
+from qgis.core import NULL, QgsProcessingException
 
 from patrol_missions.bridge import worker_process
 from patrol_missions.core.jobs import Job
@@ -77,6 +77,20 @@ def test_what_is_wrong_is_a_row(processing: Any, plan: Path, tmp_path: Path) -> 
     assert row["number"] == 2
     assert row["what"] in verdict["VERDICT"]
     assert "its end was cut off" in row["what"]
+
+
+def test_the_register_withholds_small_numbers(processing: Any, plan: Path, tmp_path: Path) -> None:
+    log = tmp_path / "audit.sqlite"
+    record = publish(processing, plan, log)
+    for smallest, missions in ((5, NULL), (0, 3)):
+        given = {"LOG": str(log), "SMALLEST": smallest, "OUTPUT": "memory:"}
+        answer = processing.run("patrolmissions:exportregister", given)
+        (row,) = answer["OUTPUT"].getFeatures()
+        assert (answer["PLANS"], answer["WITHHELD"]) == (1, int(smallest > 0))
+        assert (row["missions"], row["plan_missions"]) == (missions, missions)
+        assert (row["district"], row["shift"], row["hash"]) == ("West", "Evening", record["HASH"])
+    with pytest.raises(QgsProcessingException, match="The fewest missions to tell are 1"):
+        processing.run("patrolmissions:exportregister", {**given, "SMALLEST": 1})
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ IDS = {
     "createsamplecity",
     "dosemap",
     "explainforecast",
+    "exportregister",
     "forecastrisk",
     "nightlyplan",
     "publishplan",
