@@ -11,6 +11,7 @@ from patrol_missions.processing_algorithms.backtest_model import BacktestModelAl
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
+from patrol_missions.processing_algorithms.continue_log import ContinueLogAlgorithm
 from patrol_missions.processing_algorithms.create_sample_city import CreateSampleCityAlgorithm
 from patrol_missions.processing_algorithms.dose_map import DoseMapAlgorithm
 from patrol_missions.processing_algorithms.explain_forecast import ExplainForecastAlgorithm
@@ -39,6 +40,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     ReplayPlanAlgorithm,
     VerifyAuditAlgorithm,
     ExportRegisterAlgorithm,
+    ContinueLogAlgorithm,
 )
 
 _SHORT_NAMES = frozenset({"shp", "tab", "mif"})

@@ -28,6 +28,7 @@ JOBS: dict[str, str] = {
     "replay_plan": "patrol_missions.engine.missions.replay_job:run",
     "verify_audit": "patrol_missions.engine.missions.verify_job:run",
     "export_register": "patrol_missions.engine.missions.register_job:run",
+    "continue_log": "patrol_missions.engine.missions.continue_job:run",
 }
 """Name of a job and ``module:function`` that does it."""
 

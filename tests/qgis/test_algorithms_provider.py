@@ -21,6 +21,7 @@ IDS = {
     "backtestmodel",
     "buildgrid",
     "checkincidents",
+    "continuelog",
     "createsamplecity",
     "dosemap",
     "explainforecast",
