@@ -1,0 +1,155 @@
+"""What a plan goes by beside the forecast, read from layers: overrides, boxes, neighbourhoods and units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransformContext, QgsProcessingFeedback, QgsWkbTypes
+
+from patrol_missions.bridge.batches import As
+from patrol_missions.bridge.layers import read_table
+from patrol_missions.bridge.sources import LayerSource
+from patrol_missions.core import grid
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms.areas import AreaReader, polygons_only
+from patrol_missions.processing_algorithms.cell_shares import Window, cell_shares
+from patrol_missions.processing_algorithms.days import moments, spelled
+from patrol_missions.processing_algorithms.parameters import tr
+
+BOX = "box"
+_TEXTS = ("kind", "reason", "author", "shift", "box")
+_MOMENTS = ("valid_from", "valid_to")
+_CELLS = {"cell_id": ("col", "row"), "to_cell_id": ("to_col", "to_row")}
+
+
+class PlanReader:
+    """Reads layers in the grid of a forecast.
+
+    :param crs: of the grid
+    :param size_m: side of a cell
+    """
+
+    def __init__(
+        self,
+        crs: QgsCoordinateReferenceSystem,
+        transforms: QgsCoordinateTransformContext,
+        size_m: float,
+        feedback: QgsProcessingFeedback,
+    ) -> None:
+        self._crs, self._transforms, self._size_m, self._feedback = crs, transforms, size_m, feedback
+
+    def overrides(self, source: LayerSource) -> dict[str, Table]:
+        """Tables ``overrides`` and, where boxes were drawn, ``boxes``, as the engine takes them."""
+        there = spelled(source)
+        _must_have(source, there, ("kind", "reason", "author"), tr("overrides"))
+        columns: dict[str, tuple[str, As]] = {name: (there[name], As.LABEL) for name in _TEXTS if name in there}
+        columns |= {name: (there[name], As.TIME) for name in _MOMENTS if name in there}
+        columns |= {name: (there[name], As.LABEL) for name in _CELLS if name in there}
+        found = read_table(source, columns, self._feedback)
+        kept: dict[str, np.ndarray] = {}
+        for name, (column, row) in _CELLS.items():
+            cells = _cells(found, name) if name in found else np.zeros((len(found), 2), dtype=np.int64)
+            kept[column], kept[row] = cells[:, 0], cells[:, 1]
+        kept |= {name: moments(found[name], source.name, name) for name in _MOMENTS if name in found}
+        table = Table(kept)
+        for name in ("kind", "reason", "author", "shift"):
+            if name in found:
+                table = table.with_text(name, found.text(name))
+        kinds = [str(kind or "").strip().lower() for kind in found.text("kind").tolist()]
+        table = table.with_text("kind", kinds)
+        if BOX not in kinds:
+            return {"overrides": table}
+        names = self._box_names(found, kinds)
+        return {"overrides": table.with_text("box", names), "boxes": self._boxes(source, names)}
+
+    def neighbourhoods(self, source: LayerSource, field: str, columns: np.ndarray, rows: np.ndarray) -> Table:
+        """The area that holds most of each cell, as a table of the cells that are in one."""
+        block = grid.Block.of(columns, rows)
+        height, width = block.index.shape
+        window = Window(block.column, block.row, width, height)
+        most = np.zeros(len(columns))
+        best = np.full(len(columns), -1, dtype=np.int64)
+        names = []
+        areas = AreaReader(self._crs, self._transforms, self._feedback).areas_by(source, field)
+        for number, (name, area) in enumerate(areas.items()):
+            names.append(name)
+            near = Window.around(area.boundingBox(), self._size_m).overlap(window)
+            if near is None:
+                continue
+            share = cell_shares(area, near, self._size_m, self._feedback.isCanceled).ravel()
+            index = block.index[near.within(window)].ravel()
+            more = np.flatnonzero((index >= 0) & (share > 0))
+            more = more[share[more] > most[index[more]]]
+            most[index[more]], best[index[more]] = share[more], number
+        inside = np.flatnonzero(best >= 0)
+        if len(inside) == 0:
+            raise InputError(
+                tr("No polygon of layer “{layer}” is inside the forecast.").format(layer=source.name),
+                tr("Choose the neighbourhoods of the same place."),
+            )
+        table = Table({"col": columns[inside], "row": rows[inside]})
+        return table.with_text("area", [names[number] for number in best[inside].tolist()])
+
+    def units(self, source: LayerSource) -> Table:
+        """Units with their district and the minutes that they have for missions in a shift."""
+        there = spelled(source)
+        _must_have(source, there, ("unit", "district", "minutes"), tr("units"))
+        kinds = {"unit": As.LABEL, "district": As.LABEL, "minutes": As.NUMBER, "shift": As.LABEL}
+        columns = {name: (there[name], kind) for name, kind in kinds.items() if name in there}
+        return read_table(source, columns, self._feedback)
+
+    def _box_names(self, found: Table, kinds: list[str]) -> list[str | None]:
+        """What each box is called; those without a name are numbered."""
+        given: list[Any] = found.text("box").tolist() if "box" in found else [None] * len(kinds)
+        names = [str(name or "").strip() or tr("Box {number}").format(number=at + 1) for at, name in enumerate(given)]
+        boxes = [name if kind == BOX else None for name, kind in zip(names, kinds)]
+        named = [name for name in boxes if name is not None]
+        double = next((name for name in named if named.count(name) > 1), None)
+        if double is not None:
+            raise InputError(
+                tr("Two boxes are called “{name}”.").format(name=double), tr("Give each box a name of its own.")
+            )
+        return boxes
+
+    def _boxes(self, source: LayerSource, names: list[str | None]) -> Table:
+        """The cells that each box touches, with how much of the cell it covers, and how much of it lies there."""
+        if QgsWkbTypes.geometryType(source.wkb_type) != QgsWkbTypes.GeometryType.PolygonGeometry:
+            raise InputError(
+                tr("Layer “{layer}” has overrides of the kind “box” and no polygons.").format(layer=source.name),
+                tr("Draw the boxes in a layer of polygons."),
+            )
+        parts: list[tuple[str, int, int, float, float]] = []
+        for name, feature in zip(names, source.whole_features(self._crs, self._transforms)):
+            if name is None:
+                continue
+            area = polygons_only(feature.geometry().makeValid())
+            if area.isNull() or not area.area() > 0:
+                raise InputError(tr("The box “{name}” has no area.").format(name=name), tr("Draw it anew."))
+            window = Window.around(area.boundingBox(), self._size_m)
+            shares = cell_shares(area, window, self._size_m, self._feedback.isCanceled)
+            for row, column in np.argwhere(shares > 0).tolist():
+                covered = float(shares[row, column])
+                part = covered / float(shares.sum())
+                parts.append((name, window.column + column, window.row + row, covered, part))
+        whole = {"col": np.array([each[1] for each in parts]), "row": np.array([each[2] for each in parts])}
+        shared = {"covered": np.array([each[3] for each in parts]), "share": np.array([each[4] for each in parts])}
+        return Table({**whole, **shared}).with_text("box", [each[0] for each in parts])
+
+
+def _must_have(source: LayerSource, there: dict[str, str], wanted: tuple[str, ...], what: str) -> None:
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise InputError(
+            tr("Layer “{layer}” cannot be one of {what}: it has no field {fields}.").format(
+                layer=source.name, what=what, fields=", ".join(f"“{name}”" for name in missing)
+            ),
+            tr("Add the field, or choose another layer."),
+        )
+
+
+def _cells(found: Table, name: str) -> np.ndarray:
+    """Column and row of the cell that each row names, 0 where it names none; shape (rows, 2)."""
+    cells = np.array([grid.parse_cell_id(label) for label in found.labels[name]], dtype=np.int64).reshape(-1, 2)
+    return np.concatenate([cells, np.zeros((1, 2), dtype=np.int64)])[found[name]]
