@@ -19,6 +19,8 @@ from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui import recipes
 from patrol_missions.gui.map_link import MapLink
 from patrol_missions.gui.missions import Mission
+from patrol_missions.gui.override_layer import Overrides
+from patrol_missions.gui.override_tool import OverrideTool
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.page_plan import PlanPage
@@ -45,8 +47,10 @@ class PatrolDock(QgsDockWidget):
         self.state = ProjectState(project, self)
         self.runner = Runner(project, self)
         self.map = MapLink(iface)
+        self.overrides = Overrides(self.state, self)
+        self.override_tool = OverrideTool(iface, self.state)
         self._hold = PackageHold(project)
-        self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage()
+        self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage(self.overrides)
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
         self.setWindowTitle(self.tr("Patrol Missions"))
@@ -98,8 +102,22 @@ class PatrolDock(QgsDockWidget):
         self.plan.list.pointed.connect(self._highlight)
         self.plan.list.chosen.connect(self._zoom)
         self.plan.list.opened.connect(self._open)
+        self._connect_overrides()
+        self.plan.publish.wanted.connect(self._publish)
         self.pages.currentChanged.connect(self._page_turned)
         self.visibilityChanged.connect(lambda visible: self.refresh() if visible else self.map.highlight(None))
+
+    def _connect_overrides(self) -> None:
+        box, tool = self.plan.overrides, self.override_tool
+        box.tool_wanted.connect(lambda kind: tool.start(kind) if kind else tool.stop())
+        box.undo_wanted.connect(lambda: self._decide(self.overrides.stack.undo))
+        box.redo_wanted.connect(lambda: self._decide(self.overrides.stack.redo))
+        box.withdrawn.connect(lambda some: self._decide(lambda: self.overrides.withdraw(some)))
+        self.overrides.failed.connect(self._complain)
+        tool.hinted.connect(box.show_hint)
+        tool.ended.connect(box.release_tools)
+        tool.drafted.connect(self.plan.ask)
+        self.plan.override_wanted.connect(lambda override: self._decide(lambda: self.overrides.add(override)))
 
     def _connect_runner(self) -> None:
         self.runner.started.connect(lambda _title: self.refresh())
@@ -116,6 +134,7 @@ class PatrolDock(QgsDockWidget):
         self.runner.tear_down()
         self.state.tear_down()
         self.data.tear_down()
+        self.override_tool.tear_down()
         self.map.tear_down()
         self._hold.release()
 
@@ -141,6 +160,8 @@ class PatrolDock(QgsDockWidget):
         """Another project: what runs belongs to the one before, and the pages show the new one's answers."""
         self.runner.stop()  # and wait: this project may be about to open the file that the run writes to
         self._hold.release()
+        self.override_tool.stop()
+        self.overrides.stack.clear()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
         self.refresh()
@@ -213,6 +234,9 @@ class PatrolDock(QgsDockWidget):
         self.state.set_plan(self.plan.answers())
         self._run(self.tr("Plan missions"), lambda: recipes.plan_steps(self.state, ready.forecast_anew))
 
+    def _publish(self, author: str, approval: str) -> None:
+        self._run(self.tr("Publish the plan"), lambda: [recipes.publish_step(self.state, author, approval)])
+
     def _run(self, title: str, steps: Callable[[], list[Step]]) -> None:
         if self.runner.busy():
             return
@@ -252,6 +276,16 @@ class PatrolDock(QgsDockWidget):
 
     def _complain(self, sentence: str) -> None:
         self._iface.messageBar().pushMessage(self.windowTitle(), sentence, Qgis.MessageLevel.Warning)
+
+    # --- overrides
+
+    def _decide(self, act: Callable[[], None]) -> None:
+        """Change the overrides, in a file that stays readable for the map."""
+        try:
+            self._hold.hold(recipes.files_of(self.state.data).package)
+            act()
+        except (PatrolError, OSError) as error:
+            self._complain(str(error))
 
     # --- the map
 

@@ -28,6 +28,7 @@ def roles() -> dict[str, Role]:
 
     data, tables = tr("Sample city"), tr("Tables")
     return {
+        "overrides": Role(tr("Overrides")),
         "missions": Role(tr("Missions")),
         "incidents": Role(tr("Incidents"), visible=False),
         "forecast": Role(tr("Risk")),

@@ -23,8 +23,12 @@ from patrol_missions.gui.forms import (
 )
 from patrol_missions.gui.mission_list import MissionList, colours_of
 from patrol_missions.gui.missions import Mission, ShiftInstance, capital, own_time, read_missions, shifts_of
+from patrol_missions.gui.override_box import OverrideBox
+from patrol_missions.gui.override_dialog import OverrideDialog
+from patrol_missions.gui.override_layer import ROLE, Override, Overrides
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import PlanForm, ProjectState
+from patrol_missions.gui.publish_card import PublishCard
 from patrol_missions.gui.quotas_table import districts_of
 from patrol_missions.gui.readiness import Readiness
 
@@ -33,10 +37,12 @@ class PlanPage(Page):
     """Fills a :class:`PlanForm`; the button asks the dock to run it."""
 
     plan_wanted = pyqtSignal()
+    override_wanted = pyqtSignal(object)  # Override with its reason and author
     time_shown = pyqtSignal(object)  # QgsDateTimeRange that the map is to show, or None for all
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, overrides: Overrides, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._kept = overrides
         self._at = ""
         self._grid_at = ""
         self._missions: list[Mission] = []
@@ -44,6 +50,7 @@ class PlanPage(Page):
         self._colours: dict[str, object] = {}
         self._zone = QTimeZone.utc()
         self.settings = PlanSettings()
+        self.overrides = OverrideBox(overrides.stack)
         self.plan_button = button(
             tr("&Plan missions"), tr("Forecast the risk where needed, and choose missions by the published law."),
             theme_icon("mActionStart"), primary=True,
@@ -52,17 +59,20 @@ class PlanPage(Page):
         self.status = Banner()
         self.list = MissionList()
         self.list.chosen.connect(self._show_detail)
+        self.publish = PublishCard()
         self._detail_card()
 
         row = QHBoxLayout()
         row.addWidget(self.plan_button)
         row.addStretch(1)
         self.column.addWidget(self.settings)
+        self.column.addWidget(self.overrides)
         self.column.addLayout(row)
         self.column.addWidget(self.status)
         self.column.addWidget(self._shift_row())
         self.column.addWidget(self.list, 1)
         self.column.addWidget(self.detail)
+        self.column.addWidget(self.publish)
         self.column.addStretch(0)  # takes the room while there is no list
 
     def _shift_row(self) -> QWidget:
@@ -126,8 +136,11 @@ class PlanPage(Page):
             self._missions = read_missions(layer) if layer is not None else []
             self._colours = colours_of(layer) if layer is not None else {}
             self._show_shifts(shifts_of(self._missions))
+        self._show_overrides(state, busy)
         there = bool(self._missions)
-        for part in (self.shift_box, self.list):
+        asks_more = ready.forecast_anew or _overridden_since(state)
+        self.publish.refresh(state, busy, tr("Changed since it was planned: plan missions first.") if asks_more else "")
+        for part in (self.shift_box, self.list, self.publish):
             part.setVisible(there)
         self.detail.setVisible(there and self.detail.isVisibleTo(self))
 
@@ -147,6 +160,20 @@ class PlanPage(Page):
         if at != self._grid_at:
             self._grid_at = at
             self.settings.quotas.show_districts(districts_of(grid))
+
+    def _show_overrides(self, state: ProjectState, busy: bool) -> None:
+        self.overrides.show_overrides(self._kept.listed(), self._zone)
+        self.overrides.set_able(
+            bool(self._missions) and state.layer("forecast") is not None and not busy, _overridden_since(state)
+        )
+
+    def ask(self, draft: Override) -> None:
+        """Ask for the reason of what was clicked or drawn on the map."""
+        shift = self.current_shift()
+        if shift is not None:
+            dialog = OverrideDialog(draft, shift, self._zone, self)
+            if dialog.exec():
+                self.override_wanted.emit(dialog.override())
 
     def _show_shifts(self, shifts: Sequence[ShiftInstance]) -> None:
         before = self.current_shift()
@@ -193,6 +220,12 @@ class PlanPage(Page):
             )
         )
         self.detail.setVisible(True)
+
+
+def _overridden_since(state: ProjectState) -> bool:
+    """Whether people decided something that the missions do not know of yet."""
+    changed, planned = state.at(ROLE), state.at("allocate")
+    return changed is not None and (planned is None or changed > planned)
 
 
 def tr(text: str) -> str:

@@ -190,11 +190,13 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
             "FORECAST": _made(state, "forecast"),
             "MISSIONS_PER_DISTRICT": form.missions_per_district,
             "QUOTAS": form.quotas,
+            "OVERRIDES": _overrides(state),
             "HARM_KEPT": form.harm_kept,
             "DOSE_MINUTES": form.dose_minutes,
             "SEED": form.seed,
             "OUTPUT": files.table("missions", project),
             "SUMMARY": files.table("summary", project),
+            "PLAN": files.beside("plan.zip"),
         }
 
     steps = [_step("allocate", "allocatemissions", tr("Choose the missions"), allocate,
@@ -206,10 +208,33 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
     return steps
 
 
+def _overrides(state: ProjectState) -> str:
+    """Id of the layer of overrides, where there are any."""
+    layer = state.layer("overrides")
+    return layer.id() if layer is not None and layer.featureCount() else ""
+
+
 def _is_measured(state: ProjectState) -> bool:
     """Whether areas and streets were measured on the grid as it is."""
     grid, measured = state.at("grid"), state.at("measure")
     return state.layer("measured") is not None and grid is not None and measured is not None and measured > grid
+
+
+def publish_step(state: ProjectState, author: str, approval: str) -> Step:
+    """Add the plan to the jurisdiction's audit log, which begins with the first plan that is published."""
+    log = files_of(state.data).beside("audit.sqlite")
+
+    def publish() -> dict[str, Any]:
+        return {
+            "PLAN": state.value("allocate", "PLAN"),
+            "AUTHOR": author,
+            "APPROVAL": approval,
+            "LOG": log,
+            "NEW_LOG": not Path(log).exists(),
+            "MODEL": state.value("train", "MODEL"),
+        }
+
+    return _step("publish", "publishplan", tr("Publish the plan"), publish, {}, 1)
 
 
 def explain_step(state: ProjectState, cell: str, output: str) -> Step:

@@ -40,6 +40,9 @@ DATA_FOLDER = Setting("data-folder", "")
 SAMPLE_CELLS = Setting("sample-cells", 1600)
 """Size of the sample city; fewer cells make it quicker on slow computers."""
 
+AUTHOR = Setting("author", "")
+"""Who decides against the draw on this computer; asked for with every override."""
+
 
 def data_folder() -> Path:
     """Folder for new jurisdictions of projects that are not saved yet."""

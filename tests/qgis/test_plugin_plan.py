@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import QDateTime, Qt
 from patrol_missions.gui import recipes
 from patrol_missions.gui.countdown import Countdown, countdown, soonest
 from patrol_missions.gui.missions import ShiftInstance
+from patrol_missions.gui.override_layer import Overrides
 from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.plan_settings import PlanSettings
 from patrol_missions.gui.project_state import DataForm, PlanForm
@@ -123,7 +124,7 @@ def test_districts_are_those_of_the_grid(qgis_application):
 
 
 def test_the_page_takes_districts_from_the_project_and_plans_with_quotas(processing, project, state, tmp_path):
-    page = PlanPage()
+    page = PlanPage(Overrides(state))
     layer = grid(["9", "10"])
     project.addMapLayer(layer)
     state.record("grid", {}, {"grid": layer})
