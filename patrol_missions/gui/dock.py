@@ -48,7 +48,7 @@ class PatrolDock(QgsDockWidget):
         self.runner = Runner(project, self)
         self.map = MapLink(iface)
         self.overrides = Overrides(self.state, self)
-        self.override_tool = OverrideTool(iface, self.state)
+        self.override_tool = OverrideTool(iface, self.state, self)
         self._hold = PackageHold(project)
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage(self.overrides)
         self.run_bar = RunBar(self.runner)

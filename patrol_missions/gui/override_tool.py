@@ -33,8 +33,8 @@ class OverrideTool(QObject):
     hinted = pyqtSignal(str)  # what to click next, or why a click was of no use; empty when the tool is put away
     ended = pyqtSignal()
 
-    def __init__(self, iface: QgisInterface, state: ProjectState) -> None:
-        super().__init__(iface.mainWindow())
+    def __init__(self, iface: QgisInterface, state: ProjectState, parent: QObject) -> None:
+        super().__init__(parent)
         self._canvas, self._state, self._kind, self._from = iface.mapCanvas(), state, "", ""
         self._band = QgsRubberBand(self._canvas, QgsWkbTypes.GeometryType.PolygonGeometry)
         self._band.setWidth(3)
