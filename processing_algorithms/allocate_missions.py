@@ -132,6 +132,10 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         self._add_areas()
         self._add_units()
         self._add_clock()
+        self.add_results()
+
+    def add_results(self) -> None:
+        """Declare outputs."""
         self.add(
             QgsProcessingParameterFeatureSink(
                 self.OUTPUT, self.tr("Missions"), QgsProcessing.SourceType.TypeVectorPolygon
@@ -345,7 +349,12 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
-        """Take hold of the layer."""
+        """Take hold of the layers."""
+        self.hold(parameters, context)
+        self.styled(self.OUTPUT, style_missions)
+
+    def hold(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+        """Take hold of the layers of the inputs."""
         self._forecast = LayerSource.from_parameter(self, parameters, self.FORECAST, context)
         self._size_m = checks.cell_size_m(self.source(parameters, self.FORECAST, context))
         self._visits = visits.source_of(self, parameters, self.VISITS, context)
@@ -354,35 +363,12 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             for name in (self.OVERRIDES, self.AREAS, self.UNITS)
             if parameters.get(name)
         }
-        self.styled(self.OUTPUT, style_missions)
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Read, draw, write."""
-        feedback.setProgressText(self.tr("Reading the forecast"))
-        forecast = read_forecast(self._forecast, PartialFeedback(feedback, 0.0, 0.3))
-        tables = self._tables(parameters, forecast, context, PartialFeedback(feedback, 0.3, 0.4))
-        chosen = self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)
-        zone = self.parameterAsString(parameters, self.TIME_ZONE, context).strip()
-        job = Job(
-            "allocate_missions",
-            {
-                "missions_per_district": self.parameterAsInt(parameters, self.MISSIONS_PER_DISTRICT, context),
-                "quotas": shared.quota_rows(parameters.get(self.QUOTAS)),
-                "harm_kept": self.parameterAsDouble(parameters, self.HARM_KEPT, context) / 100.0,
-                "ceiling": None,
-                "dose_minutes": self.parameterAsDouble(parameters, self.DOSE_MINUTES, context),
-                "seed": self.parameterAsInt(parameters, self.SEED, context),
-                "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
-                "weights_preset": shared.PRESETS.get(chosen),
-                "labels": category_labels(forecast),
-                "time_zone": zone or next(iter(forecast.labels.get("time_zone", ())), "UTC"),
-                "cell_size_m": self._size_m,
-                **self._limits(parameters, context),
-            },
-            {"forecast": forecast, **tables},
-        )
+        job = self.asked("allocate_missions", parameters, context, feedback)
         plan = self.parameterAsFileOutput(parameters, self.PLAN, context)
         result = self.run_job(job, feedback, {"plan": plan}, (0.4, 0.8))
         feedback.setProgressText(self.tr("Writing the missions"))
@@ -402,6 +388,43 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             self.PLAN: plan,
             self.MISSIONS: len(missions),
         }
+
+    def asked(
+        self, name: str, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> Job:
+        """What the engine is asked for, read from parameters and layers; the first 40 % of the run.
+
+        :param name: of the job
+        """
+        feedback.setProgressText(self.tr("Reading the forecast"))
+        forecast = read_forecast(self._forecast, PartialFeedback(feedback, 0.0, 0.3))
+        tables = self._tables(parameters, forecast, context, PartialFeedback(feedback, 0.3, 0.4))
+        chosen = self.parameterAsEnumString(parameters, self.WEIGHTS_PRESET, context)
+        zone = self.parameterAsString(parameters, self.TIME_ZONE, context).strip()
+        return Job(
+            name,
+            {
+                "missions_per_district": self.parameterAsInt(parameters, self.MISSIONS_PER_DISTRICT, context),
+                "quotas": shared.quota_rows(parameters.get(self.QUOTAS)),
+                "harm_kept": self._harm_kept(parameters, context),
+                "ceiling": None,
+                "dose_minutes": self.parameterAsDouble(parameters, self.DOSE_MINUTES, context),
+                "seed": self.parameterAsInt(parameters, self.SEED, context),
+                "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
+                "weights_preset": shared.PRESETS.get(chosen),
+                "labels": category_labels(forecast),
+                "time_zone": zone or next(iter(forecast.labels.get("time_zone", ())), "UTC"),
+                "cell_size_m": self._size_m,
+                **self._limits(parameters, context),
+            },
+            {"forecast": forecast, **tables},
+        )
+
+    def _harm_kept(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
+        """The share of harm to keep; None where it is still to be decided."""
+        if self.parameterDefinition(self.HARM_KEPT) is None:
+            return None
+        return self.parameterAsDouble(parameters, self.HARM_KEPT, context) / 100.0
 
     def _tables(
         self, parameters: dict[str, Any], forecast: Table, context: QgsProcessingContext, feedback: PartialFeedback

@@ -23,6 +23,7 @@ JOBS: dict[str, str] = {
     "forecast_risk": "patrol_missions.engine.forecast.forecast_job:run",
     "explain_forecast": "patrol_missions.engine.forecast.explain_job:run",
     "allocate_missions": "patrol_missions.engine.missions.allocate_job:run",
+    "trade_off": "patrol_missions.engine.missions.trade_off_job:run",
     "dose_map": "patrol_missions.engine.missions.dose_job:run",
     "publish_plan": "patrol_missions.engine.missions.publish_job:run",
     "replay_plan": "patrol_missions.engine.missions.replay_job:run",

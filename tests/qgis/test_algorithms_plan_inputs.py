@@ -170,3 +170,17 @@ def test_other_layers_that_cannot_be_get_a_sentence(chain: Chain, keep: Any) -> 
     assert "cannot be one of units: it has no field “district”, “minutes”" in refused(chain, UNITS=nobody)
     far = memory_layer("Polygon", [(box(0, 0, 1, 1), ["X"])], "name:string", name="Far away")
     assert "“Far away” is inside the forecast" in refused(chain, AREAS=keep(far), AREA_FIELD="name")
+
+
+def test_the_trade_off_shows_what_harm_costs(chain: Chain) -> None:
+    import processing
+
+    parameters = {"FORECAST": chain.path("forecast"), "MISSIONS_PER_DISTRICT": 2, "OUTPUT": "memory:"}
+    found = rows(processing.run("patrolmissions:tradeoff", parameters)["OUTPUT"])
+    assert [row["harm_kept"] for row in found] == sorted(row["harm_kept"] for row in found)
+    assert len(found) == 10
+    harm, turnover = ([row[name] for row in found] for name in ("harm", "turnover"))
+    assert harm == sorted(harm)
+    assert turnover == sorted(turnover, reverse=True)
+    nine_tenths = min(found, key=lambda row: abs(row["harm_kept"] - 0.9))
+    assert nine_tenths["harm"] == pytest.approx(0.9, abs=0.01)

@@ -31,6 +31,7 @@ IDS = {
     "publishplan",
     "replayplan",
     "setupengine",
+    "tradeoff",
     "trainmodel",
     "verifyaudit",
 }
