@@ -66,8 +66,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
     VISITS = "VISITS"
     MIND_DOSES = "MIND_DOSES"
     LIMITS = "LIMITS"
-    MOST_CONSECUTIVE = "MOST_CONSECUTIVE"
-    COOL_DOWN_HOURS = "COOL_DOWN_HOURS"
+    MOST_CONSECUTIVE = dose_limits.MOST_CONSECUTIVE
+    COOL_DOWN_HOURS = dose_limits.COOL_DOWN_HOURS
     OVERRIDES = "OVERRIDES"
     AREAS = "AREAS"
     AREA_FIELD = "AREA_FIELD"
@@ -209,7 +209,6 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)
 
     def _add_doses(self) -> None:
-        integer, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
         self.add(visits.parameter(self.VISITS), visits.parameter_help())
         self.add(
             QgsProcessingParameterBoolean(self.MIND_DOSES, self.tr("Mind doses"), False),
@@ -219,21 +218,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             ),
         )
         self.add(dose_limits.parameter(self.LIMITS), dose_limits.parameter_help(), advanced=True)
-        self.add(
-            QgsProcessingParameterNumber(
-                self.MOST_CONSECUTIVE, self.tr("Most shifts in a row"), integer, 3, False, 0, 1000
-            ),
-            self.tr("After so many shifts in a row with patrol a cell rests for one; 0 is no limit."),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterNumber(
-                self.COOL_DOWN_HOURS, self.tr("Cool-down (hours)"), real, 24.0, False, 0.0, 8760.0
-            ),
-            self.tr("For how long a cell stays closed once it has no room for one more mission."),
-            advanced=True,
-            decimals=1,
-        )
+        dose_limits.add_rests(self)
 
     def _add_judgement(self) -> None:
         real = QgsProcessingParameterNumber.Type.Double
@@ -456,8 +441,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         if self._visits is not None or self.parameterAsBool(parameters, self.MIND_DOSES, context):
             rules = {
                 **dose_limits.limit_rules(parameters.get(self.LIMITS, dose_limits.DEFAULT_LIMITS)),
-                "most_consecutive": self.parameterAsInt(parameters, self.MOST_CONSECUTIVE, context) or None,
-                "cool_down_hours": self.parameterAsDouble(parameters, self.COOL_DOWN_HOURS, context),
+                **dose_limits.rest_rules(self, parameters, context),
             }
         return {
             "dose_rules": rules,

@@ -1,15 +1,18 @@
-"""How many minutes of patrol a cell may get, as users give it: a table of soft and hard limits."""
+"""How many minutes of patrol a cell may get, as users give it: a table of soft and hard limits, and rests."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from qgis.core import QgsProcessingParameterMatrix
+from qgis.core import QgsProcessingContext, QgsProcessingParameterMatrix, QgsProcessingParameterNumber
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.processing_algorithms.base import PatrolAlgorithm
 from patrol_missions.processing_algorithms.parameters import matrix_rows, tr
 
+MOST_CONSECUTIVE = "MOST_CONSECUTIVE"
+COOL_DOWN_HOURS = "COOL_DOWN_HOURS"
 DEFAULT_LIMITS = (
     "24 hours", "45", "120",
     "7 days", "210", "420",
@@ -40,6 +43,32 @@ def parameter_help() -> str:
         "that would go beyond the hard limit. A blank number is no limit; a row left out keeps its limits. The "
         "defaults are doses of 15 minutes as trials gave them, and a judgement."
     )
+
+
+def add_rests(algorithm: PatrolAlgorithm) -> None:
+    """Declare when cells rest."""
+    integer, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
+    algorithm.add(
+        QgsProcessingParameterNumber(MOST_CONSECUTIVE, tr("Most shifts in a row"), integer, 3, False, 0, 1000),
+        tr("After so many shifts in a row with patrol a cell rests for one; 0 is no limit."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterNumber(COOL_DOWN_HOURS, tr("Cool-down (hours)"), real, 24.0, False, 0.0, 8760.0),
+        tr("For how long a cell stays closed once it has no room for one more mission."),
+        advanced=True,
+        decimals=1,
+    )
+
+
+def rest_rules(
+    algorithm: PatrolAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> dict[str, float | None]:
+    """What :func:`add_rests` was given, by the names of the engine's rules of dosage; None is no limit."""
+    return {
+        "most_consecutive": algorithm.parameterAsInt(parameters, MOST_CONSECUTIVE, context) or None,
+        "cool_down_hours": algorithm.parameterAsDouble(parameters, COOL_DOWN_HOURS, context),
+    }
 
 
 def limit_rules(value: Any) -> dict[str, float | None]:

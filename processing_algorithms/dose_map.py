@@ -60,8 +60,8 @@ class DoseMapAlgorithm(PatrolAlgorithm):
     PEOPLE_FIELDS = "PEOPLE_FIELDS"
     DOSE_MINUTES = "DOSE_MINUTES"
     LIMITS = "LIMITS"
-    MOST_CONSECUTIVE = "MOST_CONSECUTIVE"
-    COOL_DOWN_HOURS = "COOL_DOWN_HOURS"
+    MOST_CONSECUTIVE = dose_limits.MOST_CONSECUTIVE
+    COOL_DOWN_HOURS = dose_limits.COOL_DOWN_HOURS
     OUTPUT = "OUTPUT"
     MOMENT = "MOMENT"
     VISITED = "VISITED"
@@ -162,7 +162,7 @@ class DoseMapAlgorithm(PatrolAlgorithm):
         )
 
     def _add_rules(self) -> None:
-        integer, real = QgsProcessingParameterNumber.Type.Integer, QgsProcessingParameterNumber.Type.Double
+        real = QgsProcessingParameterNumber.Type.Double
         self.add(
             QgsProcessingParameterNumber(
                 self.DOSE_MINUTES, self.tr("Minutes per mission"), real, 15.0, False, 1.0, 480.0
@@ -171,21 +171,7 @@ class DoseMapAlgorithm(PatrolAlgorithm):
             decimals=1,
         )
         self.add(dose_limits.parameter(self.LIMITS), dose_limits.parameter_help())
-        self.add(
-            QgsProcessingParameterNumber(
-                self.MOST_CONSECUTIVE, self.tr("Most shifts in a row"), integer, 3, False, 0, 1000
-            ),
-            self.tr("After so many shifts in a row with patrol a cell rests for one; 0 is no limit."),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterNumber(
-                self.COOL_DOWN_HOURS, self.tr("Cool-down (hours)"), real, 24.0, False, 0.0, 8760.0
-            ),
-            self.tr("For how long a cell stays closed once it has no room for one more mission."),
-            advanced=True,
-            decimals=1,
-        )
+        dose_limits.add_rests(self)
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and tables that cannot work."""
@@ -243,8 +229,7 @@ class DoseMapAlgorithm(PatrolAlgorithm):
             "dose_minutes": self.parameterAsDouble(parameters, self.DOSE_MINUTES, context),
             "rules": {
                 **dose_limits.limit_rules(parameters.get(self.LIMITS)),
-                "most_consecutive": self.parameterAsInt(parameters, self.MOST_CONSECUTIVE, context) or None,
-                "cool_down_hours": self.parameterAsDouble(parameters, self.COOL_DOWN_HOURS, context),
+                **dose_limits.rest_rules(self, parameters, context),
             },
         }
 
