@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from patrol_missions.engine.context import JobContext
 
 _REQUIREMENTS = Path(patrol_missions.__file__).with_name("requirements.txt")
-_LINE = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:>=\s*([0-9.]+))?")
+_LINE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*(?:>=\s*([0-9.]+))?")
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,10 @@ def every(first: str, step_hours: int, count: int) -> np.ndarray:
 def test_shifts_around_the_clock_leave_no_gap_however_many_are_forecast(count: int) -> None:
     """Also across the night on which clocks go back, which makes one shift an hour longer."""
     begin, end = shift_instances(groups(every("2018-11-05 07:00", 8 if count > 1 else 24, count), 8), PHILADELPHIA)
+    assert begin[-1] - begin[0] > 27 * 86_400
     if count > 1:
         assert begin[1:].tolist() == end[:-1].tolist()
-    assert begin[-1] - begin[0] > 27 * 86_400
-    assert sorted(set((end - begin).tolist())) == [8 * 3600, 9 * 3600]
+        assert sorted(set((end - begin).tolist())) == [8 * 3600, 9 * 3600]
 
 
 def test_a_whole_week_is_repeated_as_it_is() -> None:
