@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from qgis.core import Qgis, QgsMapLayerProxyModel, QgsTemporalNavigationObject
+from qgis.PyQt import QtGui, QtWidgets
+
+_UNDO = QtGui if hasattr(QtGui, "QUndoStack") else QtWidgets  # moved in Qt 6
+QUndoCommand, QUndoStack = _UNDO.QUndoCommand, _UNDO.QUndoStack
 
 LAYER_FILTER = Qgis.LayerFilter if hasattr(Qgis, "LayerFilter") else QgsMapLayerProxyModel.Filter  # moved in QGIS 3.34
 

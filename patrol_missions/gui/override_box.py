@@ -13,11 +13,11 @@ from qgis.PyQt.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QToolButton,
-    QUndoStack,
     QVBoxLayout,
     QWidget,
 )
 
+from patrol_missions.gui.compat import QUndoStack
 from patrol_missions.gui.forms import Note, explain, quiet, theme_icon, tool_button, wrapped
 from patrol_missions.gui.override_layer import ADD, BOX, LOCK, MOVE, SUPPRESS, Override, kind_title
 

@@ -24,10 +24,10 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QObject, QVariant, pyqtSignal
-from qgis.PyQt.QtWidgets import QUndoCommand, QUndoStack
 
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui import layers, recipes
+from patrol_missions.gui.compat import QUndoCommand, QUndoStack
 from patrol_missions.gui.missions import as_utc
 from patrol_missions.gui.project_state import ProjectState
 
