@@ -24,6 +24,7 @@ JOBS: dict[str, str] = {
     "explain_forecast": "patrol_missions.engine.forecast.explain_job:run",
     "allocate_missions": "patrol_missions.engine.missions.allocate_job:run",
     "trade_off": "patrol_missions.engine.missions.trade_off_job:run",
+    "capture_report": "patrol_missions.engine.missions.capture_job:run",
     "dose_map": "patrol_missions.engine.missions.dose_job:run",
     "publish_plan": "patrol_missions.engine.missions.publish_job:run",
     "replay_plan": "patrol_missions.engine.missions.replay_job:run",
