@@ -10,6 +10,7 @@ from patrol_missions.processing_algorithms.allocate_missions import AllocateMiss
 from patrol_missions.processing_algorithms.backtest_model import BacktestModelAlgorithm
 from patrol_missions.processing_algorithms.base import RESOURCES, PatrolAlgorithm
 from patrol_missions.processing_algorithms.build_grid import BuildGridAlgorithm
+from patrol_missions.processing_algorithms.capture_report import CaptureReportAlgorithm
 from patrol_missions.processing_algorithms.check_incidents import CheckIncidentsAlgorithm
 from patrol_missions.processing_algorithms.continue_log import ContinueLogAlgorithm
 from patrol_missions.processing_algorithms.create_sample_city import CreateSampleCityAlgorithm
@@ -38,6 +39,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     AllocateMissionsAlgorithm,
     TradeOffAlgorithm,
     DoseMapAlgorithm,
+    CaptureReportAlgorithm,
     PublishPlanAlgorithm,
     ReplayPlanAlgorithm,
     VerifyAuditAlgorithm,

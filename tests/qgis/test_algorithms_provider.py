@@ -20,6 +20,7 @@ IDS = {
     "allocatemissions",
     "backtestmodel",
     "buildgrid",
+    "capturereport",
     "checkincidents",
     "continuelog",
     "createsamplecity",

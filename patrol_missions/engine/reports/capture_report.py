@@ -110,7 +110,7 @@ def _in_words(found: _Found) -> str:
 def _figures(facts: Mapping[str, Any]) -> list[tuple[str, object]]:
     delivered = [("Dose delivered", _percent(facts["delivered_share"]))] if "delivered_share" in facts else []
     return [
-        ("Incidents", _count(facts["incidents"])),
+        ("Incidents", round(facts["incidents"])),
         ("Missions", int(facts["missions"])),
         ("in different cells", int(facts["mission_cells"])),
         ("Shifts", int(facts["shifts"])),
@@ -207,10 +207,8 @@ def _divided(found: _Found, part: str) -> list[html.Html]:
 def _missed(distances: Table, facts: Mapping[str, Any]) -> list[html.Html]:
     if not np.isfinite(distances["metres"]).all():
         return []
-    rows = [
-        (f"{100 * share:.0f} %", f"{metres:,.0f} m")
-        for share, metres in zip(distances["missed_share"].tolist(), distances["metres"].tolist())
-    ]
+    heads = ("Of the missed incidents", *(f"{100 * share:.0f} %" for share in distances["missed_share"].tolist()))
+    row = ("were within", *(f"{metres:,.0f} m" for metres in distances["metres"].tolist()))
     note = (
         f"{_percent(facts['missed_within_a_cell'])} of the missed incidents were no farther from the edge of a mission "
         f"of their shift than the side of a cell, {facts['cell_size_m']:g} m."
@@ -218,7 +216,7 @@ def _missed(distances: Table, facts: Mapping[str, Any]) -> list[html.Html]:
     return [
         html.heading("How near the missed ones were"),
         html.paragraph(note),
-        html.table(("Of the missed incidents", "within"), rows, numeric=(1,)),
+        html.table(heads, [row], numeric=range(1, len(heads))),
     ]
 
 
@@ -262,7 +260,7 @@ def _exposure(table: Table, facts: Mapping[str, Any]) -> list[html.Html]:
         )
         if np.isfinite(facts[key])
     ]
-    names = (what.capitalize(), "Mission cells", *(heads[at] for at in shown))
+    names = (what.capitalize(), "Missions", *(heads[at] for at in shown))
     return [
         html.heading("Where the minutes went"),
         html.table(names, rows[:_MOST_ROWS], numeric=range(1, len(names))),
@@ -306,7 +304,9 @@ def _stacked(
     value, low, high = (100 * row[name] for name in names)
     if not np.isfinite(value):
         return "–"
-    return html.stacked(f"{_number(value, signed)}{unit}", f"{_number(low, signed)} to {_number(high, signed)}")
+    told = f"{_number(value, signed)}{unit}"
+    # By lot, the share of a district is as sure as the number of its cells.
+    return html.stacked(told, "" if low == high else f"{_number(low, signed)} to {_number(high, signed)}")
 
 
 def _number(value: float, signed: bool) -> str:
