@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import linprog, minimize
@@ -58,6 +58,7 @@ def entropy(p: np.ndarray) -> float:
 
 @settings(deadline=None, max_examples=150)
 @given(st.integers(0, 10_000))
+@example(541)  # a first step far too long
 def test_sums_bounds_limits_and_the_conditions_of_the_optimum(seed: int) -> None:
     city = City(seed)
     assume(city.possible())

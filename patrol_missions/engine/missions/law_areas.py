@@ -25,6 +25,7 @@ EXACT = 1e-9
 _STEPS = 100
 _SHORTEST = 1e-12
 _ARMIJO = 1e-4
+_FLAT = 1e-9  # by how much of itself rounding may lift the dual
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,11 @@ def _priced(problem: Problem, limits: Limits, found: Solution) -> tuple[Solution
             next_found = law_groups.solve(problem, _tilt(limits, there), found)
             next_value = _dual(problem, limits, room, there, next_found)
             falls = next_value <= value + _ARMIJO * float(gradient @ (there - price))
-            # Near the end the dual is flat to the last digit, and what is left to mend tells more.
-            if falls or _unmet(limits, bounded, there, next_found) < 0.5 * _unmet(limits, bounded, price, found):
+            # Near the end the dual is flat to the last digits, and what is left to mend tells more; farther off, prices
+            # that mend more and cost more lead back and forth for ever.
+            flat = next_value <= value + _FLAT * (1.0 + abs(value))
+            mends = flat and _unmet(limits, bounded, there, next_found) < 0.5 * _unmet(limits, bounded, price, found)
+            if falls or mends:
                 moved = bool((there != price).any())
                 break
             part /= 2.0
