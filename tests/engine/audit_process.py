@@ -2,7 +2,7 @@
 
 ``append TARGET NAME COUNT`` appends so many records and prints the number and hash of each. ``killed TARGET TIMES
 SEED`` forks a process that appends without end, kills it at a random moment, and again; it prints the same of what
-each reported before it died, and ``dead`` after each.
+each reported before it died, and ``killed`` after each, which no hash ends with.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def killed(target: str, times: int, seed: int) -> None:
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "it ended by itself"
         with os.fdopen(reports) as lines:
-            say(lines.read() + "dead")
+            say(lines.read() + "killed")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 ``publish LOG PLAN AUTHOR`` publishes one plan and prints its number and hash, or the sentence that refuses it.
 ``killed LOG PLAN TIMES SEED`` forks a process that publishes variants of the plan without end, kills it at a random
-moment, and again; it prints what each reported before it died, and ``dead`` after each.
+moment, and again; it prints what each reported before it died, and ``killed`` after each, which no hash ends with.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def killed(target: str, candidate: Candidate, times: int, seed: int) -> None:
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), "it ended by itself"
         with os.fdopen(reports) as lines:
-            say(lines.read() + "dead")
+            say(lines.read() + "killed")
 
 
 if __name__ == "__main__":

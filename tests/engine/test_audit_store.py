@@ -276,7 +276,7 @@ def check_killed(place: Place, stage: Path, times: int) -> Counter[str]:
     environment = {**os.environ, "PATROL_STAGE": str(stage)}
     command = [*program, str(times), "20260301"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=80, check=True)
-    lives = [appended(life) for life in ended.stdout.split("dead\n")[:-1]]
+    lives = [appended(life) for life in ended.stdout.split("killed\n")[:-1]]
     assert len(lives) == times
     counts: Counter[str] = Counter()
     with open_log(place.target) as log:

@@ -210,7 +210,7 @@ def test_whoever_dies_while_publishing_leaves_whole_records(made: Path, log: Pat
     with open_log(log, create=True):
         pass
     process = run(stage, "killed", log, made, TIMES, 20260301)
-    lives = process.communicate(timeout=300)[0].split("dead\n")[:-1]
+    lives = process.communicate(timeout=300)[0].split("killed\n")[:-1]
     assert process.returncode == 0
     assert len(lives) == TIMES
     with open_log(log) as opened:
