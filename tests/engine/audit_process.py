@@ -2,19 +2,19 @@
 
 ``append TARGET NAME COUNT`` appends so many records and prints the number and hash of each. ``killed TARGET TIMES
 SEED`` forks a process that appends without end, kills it at a random moment, and again; it prints the same of what
-each reported before it died, and ``killed`` after each, which no hash ends with.
+each reported before it died, and ``killed`` after each.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import signal
 import sys
-import time
 from datetime import datetime, timezone
 
 sys.path.insert(0, os.environ["PATROL_STAGE"])
+
+from killing import kill_again_and_again, say
 
 from patrol_missions.engine.missions.audit_store import AuditLog, open_log
 
@@ -27,11 +27,6 @@ def append(log: AuditLog, name: str, step: int) -> str:
     return f"{record.number} {record.hash}"
 
 
-def say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
-
-
 def forever(target: str, name: str, report: int) -> None:
     with open_log(target) as log:
         step = 0
@@ -41,25 +36,13 @@ def forever(target: str, name: str, report: int) -> None:
 
 
 def killed(target: str, times: int, seed: int) -> None:
-    moments = random.Random(seed)
     with open_log(target):
         pass  # what must be imported is so before the first of them
-    for life in range(times):
-        reports, report = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reports)
-            try:
-                forever(target, f"life {life}", report)
-            finally:
-                os._exit(1)
-        os.close(report)
-        time.sleep(moments.uniform(0, LONGEST_S))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), "it ended by itself"
-        with os.fdopen(reports) as lines:
-            say(lines.read() + "killed")
+
+    def work(name: str, report: int) -> None:
+        forever(target, name, report)
+
+    kill_again_and_again(work, times, seed, LONGEST_S)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,20 @@
 
 ``publish LOG PLAN AUTHOR`` publishes one plan and prints its number and hash, or the sentence that refuses it.
 ``killed LOG PLAN TIMES SEED`` forks a process that publishes variants of the plan without end, kills it at a random
-moment, and again; it prints what each reported before it died, and ``killed`` after each, which no hash ends with.
+moment, and again; it prints what each reported before it died, and ``killed`` after each.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import sys
-import time
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, os.environ["PATROL_STAGE"])
+
+from killing import kill_again_and_again, say
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.missions import publication
@@ -37,11 +36,6 @@ def variant(candidate: Candidate, name: str) -> Candidate:
     return Candidate(plan, plan.pack())
 
 
-def say(words: str) -> None:
-    sys.stdout.write(f"{words}\n")
-    sys.stdout.flush()
-
-
 def forever(target: str, candidate: Candidate, name: str, report: int) -> None:
     with open_log(target) as log:
         step = 0
@@ -51,25 +45,13 @@ def forever(target: str, candidate: Candidate, name: str, report: int) -> None:
 
 
 def killed(target: str, candidate: Candidate, times: int, seed: int) -> None:
-    moments = random.Random(seed)
     with open_log(target):
         pass  # what must be imported is so before the first of them
-    for life in range(times):
-        reports, report = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.close(reports)
-            try:
-                forever(target, candidate, f"life {life}", report)
-            finally:
-                os._exit(1)
-        os.close(report)
-        time.sleep(moments.uniform(0, LONGEST_S))
-        os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status), "it ended by itself"
-        with os.fdopen(reports) as lines:
-            say(lines.read() + "killed")
+
+    def work(name: str, report: int) -> None:
+        forever(target, candidate, name, report)
+
+    kill_again_and_again(work, times, seed, LONGEST_S)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import audit_server
 import psycopg
 import pytest
 from audit_places import File, Server
+from killing import END
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.missions import audit, audit_database, audit_postgres, audit_sqlite
@@ -276,7 +277,7 @@ def check_killed(place: Place, stage: Path, times: int) -> Counter[str]:
     environment = {**os.environ, "PATROL_STAGE": str(stage)}
     command = [*program, str(times), "20260301"]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=80, check=True)
-    lives = [appended(life) for life in ended.stdout.split("killed\n")[:-1]]
+    lives = [appended(life) for life in ended.stdout.split(END)[:-1]]
     assert len(lives) == times
     counts: Counter[str] = Counter()
     with open_log(place.target) as log:

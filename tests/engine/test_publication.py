@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from killing import END
 from missions_forecast import LABELS, forecast
 
 from patrol_missions.core.errors import InputError
@@ -210,7 +211,7 @@ def test_whoever_dies_while_publishing_leaves_whole_records(made: Path, log: Pat
     with open_log(log, create=True):
         pass
     process = run(stage, "killed", log, made, TIMES, 20260301)
-    lives = process.communicate(timeout=300)[0].split("killed\n")[:-1]
+    lives = process.communicate(timeout=300)[0].split(END)[:-1]
     assert process.returncode == 0
     assert len(lives) == TIMES
     with open_log(log) as opened:

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,16 @@ _PROFILE = tempfile.TemporaryDirectory(prefix="patrol_missions_profile_")
 os.environ["QGIS_CUSTOM_CONFIG_PATH"] = _PROFILE.name
 
 from osgeo import gdal  # noqa: E402
-from qgis.core import Qgis, QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject  # noqa: E402
+from qgis.core import (  # noqa: E402
+    Qgis,
+    QgsApplication,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsVectorLayer,
+)
 from qgis.PyQt.QtCore import QT_VERSION_STR, QCoreApplication, QEvent  # noqa: E402
+from sample_chain import Chain, made  # noqa: E402
 
 _running: list[QgsApplication] = []
 _LEVELS = {Qgis.MessageLevel.Warning: logging.WARNING, Qgis.MessageLevel.Critical: logging.ERROR}
@@ -158,3 +166,24 @@ def engine_python() -> Path:
     if not path:
         pytest.skip("ENGINE ABSENT: set PATROL_ENGINE_PYTHON to a Python with the engine's packages.")
     return Path(path)
+
+
+@pytest.fixture
+def chain(processing: object, engine_python: Path) -> Chain:
+    """The made-up city, made once."""
+    return made()
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[[QgsVectorLayer], str]]:
+    """Puts layers into the project for the time of a test, and gives their ids."""
+    kept: list[QgsVectorLayer] = []
+
+    def into_project(layer: QgsVectorLayer) -> str:
+        QgsProject.instance().addMapLayer(layer, False)
+        kept.append(layer)
+        return str(layer.id())
+
+    yield into_project
+    for layer in kept:
+        QgsProject.instance().removeMapLayer(layer.id())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,9 @@ from qgis.core import (
     QgsFeatureRequest,
     QgsGeometry,
     QgsProcessingException,
-    QgsProject,
     QgsVectorLayer,
 )
-from sample_chain import Chain, made
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    return made()
-
-
-@pytest.fixture
-def keep() -> Iterator[Any]:
-    """Puts layers into the project for the time of a test."""
-    kept: list[QgsVectorLayer] = []
-
-    def into_project(layer: QgsVectorLayer) -> str:
-        QgsProject.instance().addMapLayer(layer, False)
-        kept.append(layer)
-        return str(layer.id())
-
-    yield into_project
-    for layer in kept:
-        QgsProject.instance().removeMapLayer(layer.id())
+from sample_chain import Chain
 
 
 def morning_after(chain: Chain) -> QgsVectorLayer:

@@ -20,15 +20,9 @@ from qgis.core import (
     QgsWkbTypes,
 )
 from qgis.PyQt.QtCore import NULL, QDateTime, Qt
-from sample_chain import ODD, ZONE, Chain, made
+from sample_chain import ODD, ZONE, Chain
 
 from patrol_missions.core.grid import parse_cell_id
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The city, made once."""
-    return made()
 
 
 def column(layer: QgsVectorLayer, name: str) -> np.ndarray:

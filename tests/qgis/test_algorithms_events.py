@@ -18,7 +18,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QDateTime, Qt
-from sample_chain import ZONE, Chain, made
+from sample_chain import ZONE, Chain
 
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.processing_algorithms import events
@@ -26,12 +26,6 @@ from patrol_missions.processing_algorithms import events
 TIMES = "start:string,end:string"
 EVENING = ("2024-12-30 19:00", "2024-12-30 22:00")
 REASON = "a planned event nearby in this shift"
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The city, made once."""
-    return made()
 
 
 @pytest.fixture

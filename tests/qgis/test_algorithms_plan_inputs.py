@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from made_layers import box, memory_layer
-from qgis.core import NULL, QgsProcessingException, QgsProject, QgsVectorLayer
-from sample_chain import Chain, made
+from qgis.core import NULL, QgsProcessingException, QgsVectorLayer
+from sample_chain import Chain
 
 FIELDS = "cell_id:string,to_cell_id:string,kind:string,reason:string,author:string,box:string"
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    return made()
-
-
-@pytest.fixture
-def keep() -> Iterator[Any]:
-    """Puts layers into the project for the time of a test."""
-    kept: list[QgsVectorLayer] = []
-
-    def into_project(layer: QgsVectorLayer) -> str:
-        QgsProject.instance().addMapLayer(layer, False)
-        kept.append(layer)
-        return str(layer.id())
-
-    yield into_project
-    for layer in kept:
-        QgsProject.instance().removeMapLayer(layer.id())
 
 
 def allocate(chain: Chain, **given: Any) -> dict[str, Any]:

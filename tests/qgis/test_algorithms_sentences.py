@@ -20,7 +20,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import NULL
-from sample_chain import Chain, made
+from sample_chain import Chain
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.processing_algorithms import category_map
@@ -40,12 +40,6 @@ def grid(processing: Any) -> QgsVectorLayer:
     """Eight by four cells."""
     boundary = polygons(box(X, Y, X + 2000, Y + 1000))
     return processing.run("patrolmissions:buildgrid", {"BOUNDARY": boundary, "OUTPUT": "memory:"})["OUTPUT"]
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The made-up city, made once."""
-    return made()
 
 
 @pytest.fixture

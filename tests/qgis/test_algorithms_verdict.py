@@ -5,16 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from conftest import Listener
 from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingOutputLayerDefinition, QgsProject
-from sample_chain import ZONE, Chain, made
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The city, made once."""
-    return made()
+from sample_chain import ZONE, Chain
 
 
 def test_a_loaded_layer_carries_the_verdict_to_the_card(processing: Any, chain: Chain, tmp_path: Path) -> None:

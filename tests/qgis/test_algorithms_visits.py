@@ -16,7 +16,7 @@ from qgis.core import (
     QgsProject,
     QgsVectorLayer,
 )
-from sample_chain import ZONE, Chain, made
+from sample_chain import ZONE, Chain
 
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.errors import InputError
@@ -25,12 +25,6 @@ from patrol_missions.processing_algorithms import visits
 TIMES = "start:string,end:string"
 STAY = ("2024-12-30 19:00", "2024-12-30 19:15")
 PERSONS = {"officer": "M. Roe", "badge": "4711", "unit_name": "Roe"}
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The city, made once."""
-    return made()
 
 
 @pytest.fixture

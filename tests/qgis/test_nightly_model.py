@@ -17,7 +17,7 @@ from qgis.core import (
     QgsProcessingOutputLayerDefinition,
     QgsVectorLayer,
 )
-from sample_chain import Chain, made
+from sample_chain import Chain
 
 from patrol_missions.processing_algorithms.nightly_plan import MODEL
 
@@ -36,12 +36,6 @@ OUTPUTS = {"MISSIONS", "SUMMARY", "FORECAST", "REPORT"}
 def algorithm(processing: Any) -> QgsProcessingModelAlgorithm:
     """The model as the toolbox has it."""
     return QgsApplication.processingRegistry().algorithmById("patrolmissions:nightlyplan")
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The made-up city, made once."""
-    return made()
 
 
 def outputs(algorithm: QgsProcessingModelAlgorithm) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from qgis.core import QgsApplication, QgsVectorLayer
-from sample_chain import ZONE, Chain, made
+from sample_chain import ZONE, Chain
 from support import enable, qgis_process, run_algorithm
 
 IDS = (
@@ -23,12 +23,6 @@ def profile(stage: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("profile")
     enable(folder, stage)
     return folder
-
-
-@pytest.fixture
-def chain(processing: Any, engine_python: Path) -> Chain:
-    """The made-up city, made once."""
-    return made()
 
 
 def test_list_without_the_engine(stage: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
