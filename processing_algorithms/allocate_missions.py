@@ -13,7 +13,6 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterNumber,
@@ -23,7 +22,7 @@ from qgis.core import (
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, dose_limits, visits
+from patrol_missions.processing_algorithms import checks, dose_limits, plan_circumstances, visits
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, cell_layer, in_order
 from patrol_missions.processing_algorithms.forecast_layer import category_labels, read_forecast
@@ -69,8 +68,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
     MOST_CONSECUTIVE = dose_limits.MOST_CONSECUTIVE
     COOL_DOWN_HOURS = dose_limits.COOL_DOWN_HOURS
     OVERRIDES = "OVERRIDES"
-    AREAS = "AREAS"
-    AREA_FIELD = "AREA_FIELD"
+    AREAS = plan_circumstances.AREAS
+    AREA_FIELD = plan_circumstances.AREA_FIELD
     AREA_SHARE = "AREA_SHARE"
     AREA_HARM_RATIO = "AREA_HARM_RATIO"
     EXPLORATION = "EXPLORATION"
@@ -252,21 +251,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
 
     def _add_areas(self) -> None:
         real = QgsProcessingParameterNumber.Type.Double
-        self.add(
-            QgsProcessingParameterFeatureSource(
-                self.AREAS, self.tr("Neighbourhoods"), [QgsProcessing.SourceType.TypeVectorPolygon], None, True
-            ),
-            self.tr("Areas that limits are for. A cell belongs to the one that holds most of it."),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterField(
-                self.AREA_FIELD, self.tr("Name field of the neighbourhoods"), None, self.AREAS,
-                QgsProcessingParameterField.DataType.Any, False, True,
-            ),
-            self.tr("Field with what each neighbourhood is called."),
-            advanced=True,
-        )  # fmt: skip
+        plan_circumstances.add_neighbourhoods(self, self.tr("Areas that limits are for."))
         self.add(
             QgsProcessingParameterNumber(
                 self.AREA_SHARE, self.tr("Most missions in a neighbourhood (%)"), real, None, True, 0.0, 100.0
@@ -327,9 +312,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         shared.weight_rows(parameters.get(self.WEIGHTS))
         shared.quota_rows(parameters.get(self.QUOTAS))
         dose_limits.limit_rules(parameters.get(self.LIMITS, dose_limits.DEFAULT_LIMITS))
-        if parameters.get(self.AREAS) and not self.parameterAsString(parameters, self.AREA_FIELD, context):
-            return self.tr("The neighbourhoods have no name field. Choose the field with what each is called.")
-        return checks.forecast_problem(self.source(parameters, self.FORECAST, context))
+        sentence = plan_circumstances.neighbourhoods_problem(self, parameters, context)
+        return sentence or checks.forecast_problem(self.source(parameters, self.FORECAST, context))
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -353,7 +337,8 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Read, draw, write."""
-        job = self.asked("allocate_missions", parameters, context, feedback)
+        harm_kept = self.parameterAsDouble(parameters, self.HARM_KEPT, context) / 100.0
+        job = self.asked("allocate_missions", parameters, context, feedback, harm_kept=harm_kept)
         plan = self.parameterAsFileOutput(parameters, self.PLAN, context)
         result = self.run_job(job, feedback, {"plan": plan}, (0.4, 0.8))
         feedback.setProgressText(self.tr("Writing the missions"))
@@ -375,11 +360,17 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
         }
 
     def asked(
-        self, name: str, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+        self,
+        name: str,
+        parameters: dict[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        **decided: float,
     ) -> Job:
         """What the engine is asked for, read from parameters and layers; the first 40 % of the run.
 
         :param name: of the job
+        :param decided: further parameters of the job
         """
         feedback.setProgressText(self.tr("Reading the forecast"))
         forecast = read_forecast(self._forecast, PartialFeedback(feedback, 0.0, 0.3))
@@ -391,7 +382,6 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             {
                 "missions_per_district": self.parameterAsInt(parameters, self.MISSIONS_PER_DISTRICT, context),
                 "quotas": shared.quota_rows(parameters.get(self.QUOTAS)),
-                "harm_kept": self._harm_kept(parameters, context),
                 "ceiling": None,
                 "dose_minutes": self.parameterAsDouble(parameters, self.DOSE_MINUTES, context),
                 "seed": self.parameterAsInt(parameters, self.SEED, context),
@@ -401,15 +391,10 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
                 "time_zone": zone or next(iter(forecast.labels.get("time_zone", ())), "UTC"),
                 "cell_size_m": self._size_m,
                 **self._limits(parameters, context),
+                **decided,
             },
             {"forecast": forecast, **tables},
         )
-
-    def _harm_kept(self, parameters: dict[str, Any], context: QgsProcessingContext) -> float | None:
-        """The share of harm to keep; None where it is still to be decided."""
-        if self.parameterDefinition(self.HARM_KEPT) is None:
-            return None
-        return self.parameterAsDouble(parameters, self.HARM_KEPT, context) / 100.0
 
     def _tables(
         self, parameters: dict[str, Any], forecast: Table, context: QgsProcessingContext, feedback: PartialFeedback

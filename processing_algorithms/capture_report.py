@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFeatureSource,
-    QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterString,
 )
@@ -25,7 +24,7 @@ from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, visits
+from patrol_missions.processing_algorithms import checks, plan_circumstances, visits
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
 from patrol_missions.processing_algorithms.forecast_layer import category_labels, read_forecast
@@ -66,8 +65,8 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     FORECAST = "FORECAST"
     VISITS = "VISITS"
     PREVIOUS = "PREVIOUS"
-    AREAS = "AREAS"
-    AREA_FIELD = "AREA_FIELD"
+    AREAS = plan_circumstances.AREAS
+    AREA_FIELD = plan_circumstances.AREA_FIELD
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
     WEIGHTS = "WEIGHTS"
     TIME_ZONE = "TIME_ZONE"
@@ -145,24 +144,8 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         )
 
     def _add_division(self) -> None:
-        self.add(
-            QgsProcessingParameterFeatureSource(
-                self.AREAS, self.tr("Neighbourhoods"), [QgsProcessing.SourceType.TypeVectorPolygon], None, True
-            ),
-            self.tr(
-                "Areas by which incidents and minutes are told beside the districts; they need the forecast. A cell "
-                "belongs to the one that holds most of it."
-            ),
-            advanced=True,
-        )
-        self.add(
-            QgsProcessingParameterField(
-                self.AREA_FIELD, self.tr("Name field of the neighbourhoods"), None, self.AREAS,
-                QgsProcessingParameterField.DataType.Any, False, True,
-            ),
-            self.tr("Field with what each neighbourhood is called."),
-            advanced=True,
-        )  # fmt: skip
+        what_for = self.tr("Areas by which incidents and minutes are told beside districts; they need the forecast.")
+        plan_circumstances.add_neighbourhoods(self, what_for)
 
     def _add_weights(self) -> None:
         self.add(
@@ -204,8 +187,9 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
         """Layers and tables that cannot work."""
         shared.weight_rows(parameters.get(self.WEIGHTS))
-        if parameters.get(self.AREAS) and not self.parameterAsString(parameters, self.AREA_FIELD, context):
-            return self.tr("The neighbourhoods have no name field. Choose the field with what each is called.")
+        sentence = plan_circumstances.neighbourhoods_problem(self, parameters, context)
+        if sentence:
+            return sentence
         if parameters.get(self.AREAS) and not parameters.get(self.FORECAST):
             return self.tr("Neighbourhoods need the forecast that the missions were made from. Choose it, too.")
         incidents = self.source(parameters, self.INCIDENTS, context)

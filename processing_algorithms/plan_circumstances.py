@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransformContext, QgsProcessingFeedback, QgsWkbTypes
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsProcessing,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
+    QgsWkbTypes,
+)
 
 from patrol_missions.bridge.batches import As
 from patrol_missions.bridge.layers import read_table
@@ -14,14 +23,45 @@ from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms.areas import AreaReader, polygons_only
+from patrol_missions.processing_algorithms.base import PatrolAlgorithm
 from patrol_missions.processing_algorithms.cell_shares import Window, cell_shares
 from patrol_missions.processing_algorithms.days import moments, spelled
 from patrol_missions.processing_algorithms.parameters import tr
 
+AREAS = "AREAS"
+AREA_FIELD = "AREA_FIELD"
 BOX = "box"
 _TEXTS = ("kind", "reason", "author", "shift", "box")
 _MOMENTS = ("valid_from", "valid_to")
 _CELLS = {"cell_id": ("col", "row"), "to_cell_id": ("to_col", "to_row")}
+
+
+def add_neighbourhoods(algorithm: PatrolAlgorithm, what_for: str) -> None:
+    """Declare neighbourhoods and the field with their names.
+
+    :param what_for: first sentence of the help
+    """
+    polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
+    algorithm.add(
+        QgsProcessingParameterFeatureSource(AREAS, tr("Neighbourhoods"), polygons, None, True),
+        what_for + " " + tr("A cell belongs to the one that holds most of it."),
+        advanced=True,
+    )
+    kind = QgsProcessingParameterField.DataType.Any
+    algorithm.add(
+        QgsProcessingParameterField(AREA_FIELD, tr("Name field of the neighbourhoods"), None, AREAS, kind, False, True),
+        tr("Field with what each neighbourhood is called."),
+        advanced=True,
+    )
+
+
+def neighbourhoods_problem(
+    algorithm: PatrolAlgorithm, parameters: dict[str, Any], context: QgsProcessingContext
+) -> str:
+    """What is wrong with what :func:`add_neighbourhoods` was given; empty when nothing is."""
+    if parameters.get(AREAS) and not algorithm.parameterAsString(parameters, AREA_FIELD, context):
+        return tr("The neighbourhoods have no name field. Choose the field with what each is called.")
+    return ""
 
 
 class PlanReader:
