@@ -31,6 +31,7 @@ sys.path.insert(0, os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage"))
 
 from cities import PHILADELPHIA, PORTLAND, City  # noqa: E402 - needs the path above
 
+from patrol_missions.core import weights  # noqa: E402
 from patrol_missions.core.presets import DEFAULT_PRESET, PRESETS  # noqa: E402
 from patrol_missions.engine.context import JobContext  # noqa: E402
 from patrol_missions.engine.forecast import inputs, metrics, settings, training  # noqa: E402
@@ -39,7 +40,6 @@ from patrol_missions.engine.forecast.backtest_scores import ALL, Scores  # noqa:
 from patrol_missions.engine.forecast.ledger import Ledger, Planned  # noqa: E402
 from patrol_missions.engine.forecast.timeline import Design  # noqa: E402
 from patrol_missions.engine.forecast.workers import Workers  # noqa: E402
-from patrol_missions.engine.missions import weights  # noqa: E402
 
 AREA = 0.02
 

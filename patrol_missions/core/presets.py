@@ -1,7 +1,7 @@
 """Published severities per kind of crime, and the words by which a planning category is recognised as such a kind.
 
 Pure data, so that QGIS can list the presets before the engine is installed; the arithmetic is in
-``engine.missions.weights``. Only the ratios within one preset matter: units differ between presets and cancel when
+``core.weights``. Only the ratios within one preset matter: units differ between presets and cancel when
 cells are compared.
 """
 

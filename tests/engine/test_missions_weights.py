@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patrol_missions.core.category_rules import is_enforcement_driven
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS
-from patrol_missions.engine.missions.weights import harm, is_enforcement_driven, kind_of, resolve
+from patrol_missions.core.weights import harm, kind_of, resolve
 
 PHILADELPHIA = {
     "Thefts": "theft",

@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from patrol_missions.core import category_rules as rules
+from patrol_missions.core.category_rules import switch
 from patrol_missions.core.errors import InputError
-from patrol_missions.engine.data import category_rules as rules
 
 NO_TYPE = ""
 """Stands for the rows without any crime type."""
-
-_YES = frozenset({"yes", "y", "true", "t", "1", "1.0", "on", "use", "x", "ja", "oui", "si", "sí"})
-_NO = frozenset({"no", "n", "false", "f", "0", "0.0", "off", "", "none", "nein", "non"})
 
 
 @dataclass(frozen=True)
@@ -38,13 +36,12 @@ class Mapped:
 
 def suggest(raw: str) -> Mapped:
     """Best guess for a raw crime type by its words."""
-    text = _plain(raw)
-    if not text:
+    if not raw.strip():
         return Mapped(raw, "Unknown", False, rules.BLANK)
-    for rule in rules.RULES:
-        if rule.words.search(text):
-            return Mapped(raw, rule.category, rule.use, rule.reason, rule.enforcement)
-    return Mapped(raw, "Unknown", False, rules.UNKNOWN)
+    rule = rules.rule_for(raw)
+    if rule is None:
+        return Mapped(raw, "Unknown", False, rules.UNKNOWN)
+    return Mapped(raw, rule.category, rule.use, rule.reason, rule.enforcement)
 
 
 def map_all(raws: Iterable[str], saved: Iterable[Mapping[str, object]] = ()) -> list[Mapped]:
@@ -95,23 +92,9 @@ def _checked(raw: str, category: str, use: bool, reason: str, line: int) -> Mapp
     return Mapped(raw, category or "Unknown", use, reason, by_words is not None, True)
 
 
-def switch(value: object, table: str, row: str) -> bool:
-    """What a column ``use`` says; :class:`InputError` names the table and the row of what is neither yes nor no."""
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    text = str(value).strip().lower()
-    if text in _YES or text in _NO:
-        return text in _YES
-    raise InputError(f"The {table} says use = “{value}” for “{row}”.", "Write yes or no.")
-
-
 def _text(row: Mapping[str, object], key: str) -> str:
     value = row.get(key)
     return "" if value is None else str(value)
-
-
-def _plain(raw: str) -> str:
-    return re.sub(r"[\s_]+", " ", raw).strip().lower()
 
 
 def alike(raw: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from patrol_missions.engine.data import category_rules
+from patrol_missions.core import category_rules
 from patrol_missions.engine.data.categories import Mapped
 from patrol_missions.engine.data.record import Finding, Record
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from patrol_missions import __version__
+from patrol_missions.core import weights
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.messages import Message
@@ -24,7 +25,6 @@ from patrol_missions.engine.forecast.ledger import MISSIONS, Ledger, Planned
 from patrol_missions.engine.forecast.timeline import Design
 from patrol_missions.engine.forecast.training import Findings
 from patrol_missions.engine.forecast.workers import Workers
-from patrol_missions.engine.missions import weights
 from patrol_missions.engine.reports import backtest_report
 from patrol_missions.engine.reports.backtest_report import Jitter
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from patrol_missions.core import weights
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.names import expected_fields
@@ -19,7 +20,6 @@ from patrol_missions.engine.forecast.bundle import Bundle
 from patrol_missions.engine.forecast.panel import DAY_S, Cells, Panel
 from patrol_missions.engine.forecast.planning import Plan
 from patrol_missions.engine.forecast.workers import Workers
-from patrol_missions.engine.missions import weights
 
 _STALE_DAYS = 3
 _FRESH_DAYS = 14

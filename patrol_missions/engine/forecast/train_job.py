@@ -9,6 +9,7 @@ import lightgbm
 import numpy as np
 
 from patrol_missions import __version__
+from patrol_missions.core import weights
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
 from patrol_missions.engine import cluster
@@ -21,7 +22,6 @@ from patrol_missions.engine.forecast.ledger import MISSIONS, Ledger, Planned
 from patrol_missions.engine.forecast.scores import score_table
 from patrol_missions.engine.forecast.training import Trained
 from patrol_missions.engine.forecast.workers import Workers
-from patrol_missions.engine.missions import weights
 from patrol_missions.engine.reports import model_card
 
 

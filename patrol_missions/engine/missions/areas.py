@@ -12,8 +12,8 @@ import numpy as np
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id, cell_keys
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 
 FEWEST_PEOPLE = 50.0
 """Below so many residents and workers an area has no limit per 1,000 people: one visit would be beyond any."""

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from patrol_missions.core import weights as weighing
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id, cell_keys
 from patrol_missions.core.names import EXPECTED
 from patrol_missions.core.tables import Table, encode_text
-from patrol_missions.engine.missions import weights as weighing
+from patrol_missions.core.weights import Weight
 from patrol_missions.engine.missions.overrides import Box
-from patrol_missions.engine.missions.weights import Weight
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

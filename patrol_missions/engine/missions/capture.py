@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patrol_missions.core import grid
+from patrol_missions.core.law_groups import Floats, Ints, sums
 from patrol_missions.core.tables import Table
+from patrol_missions.core.weights import Weight
 from patrol_missions.engine.data import aoristic
 from patrol_missions.engine.missions.areas import Areas
-from patrol_missions.engine.missions.law_groups import Floats, Ints, sums
 from patrol_missions.engine.missions.past_plan import PastPlan
 from patrol_missions.engine.missions.register import SMALLEST, withheld
 from patrol_missions.engine.missions.shares import Share, effective, share
-from patrol_missions.engine.missions.weights import Weight
 
 MISSIONS, CHANCE, GREEDY, LAST_WEEK = "missions", "chance", "greedy", "last week"
 MEASURES = ("incidents", "harm", "preventable harm")

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from patrol_missions import __version__
-from patrol_missions.core import grid
+from patrol_missions.core import grid, weights
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.names import expected_fields
 from patrol_missions.core.tables import Table
+from patrol_missions.core.weights import Weight
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.zones import Zone, zone
 from patrol_missions.engine.missions import candidates as forecasts
-from patrol_missions.engine.missions import capture, delivery, presence, weights
+from patrol_missions.engine.missions import capture, delivery, presence
 from patrol_missions.engine.missions.areas import Areas
 from patrol_missions.engine.missions.candidates import Candidates
 from patrol_missions.engine.missions.capture import Capture, Incidents
 from patrol_missions.engine.missions.delivery import Delivered
 from patrol_missions.engine.missions.past_plan import PastPlan
-from patrol_missions.engine.missions.weights import Weight
 from patrol_missions.engine.reports import capture_report
 
 FEW = 30

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from patrol_missions.core.law_groups import Ints
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.dose import Visits
 from patrol_missions.engine.data.zones import Zone
@@ -14,7 +15,6 @@ from patrol_missions.engine.missions import presence
 from patrol_missions.engine.missions.areas import Areas
 from patrol_missions.engine.missions.candidates import Candidates, Groups
 from patrol_missions.engine.missions.dosage import DoseRules, DoseState
-from patrol_missions.engine.missions.law_groups import Ints
 from patrol_missions.engine.missions.overrides import Overrides
 from patrol_missions.engine.missions.planning import Circumstances
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.law_groups import Ints
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.zones import Zone
 from patrol_missions.engine.missions import plan, routes, wording
 from patrol_missions.engine.missions.candidates import NO_DISTRICT, Groups
 from patrol_missions.engine.missions.draw import Stream
-from patrol_missions.engine.missions.law_groups import Ints
 from patrol_missions.engine.missions.routes import Rules, Units
 from patrol_missions.engine.missions.streets import Network, travel_minutes
 

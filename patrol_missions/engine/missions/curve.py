@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from patrol_missions.core import law_groups
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.missions import law_groups, planning
+from patrol_missions.engine.missions import planning
 from patrol_missions.engine.missions.areas import Areas
 from patrol_missions.engine.missions.candidates import Candidates
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 from patrol_missions.engine.missions.planning import Circumstances, Drawn, Settings
 
 SHARES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.98, 1.0)

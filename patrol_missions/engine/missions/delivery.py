@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from patrol_missions.core import law_groups
 from patrol_missions.core.grid import cell_keys
+from patrol_missions.core.law_groups import Floats
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.dose import SHORTEST_MIN, Visits
-from patrol_missions.engine.missions import law_groups
 from patrol_missions.engine.missions.areas import FEWEST_PEOPLE, Areas
 from patrol_missions.engine.missions.curve import unevenness
-from patrol_missions.engine.missions.law_groups import Floats
 from patrol_missions.engine.missions.past_plan import PastPlan
 
 _ENOUGH = 1e-6  # minutes that a dose may lack and still be whole

@@ -18,11 +18,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.engine.data import dose
 from patrol_missions.engine.data.dose import FULL_MIN, SHORTEST_MIN, Visits
 from patrol_missions.engine.missions.areas import FEWEST_PEOPLE
 from patrol_missions.engine.missions.dose_rules import DoseRules
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 from patrol_missions.engine.missions.shift_runs import ShiftRuns
 
 __all__ = ["STATES", "DoseRules", "DoseState"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.dose import FULL_MIN, SHORTEST_MIN, Visits
@@ -20,7 +21,6 @@ from patrol_missions.engine.forecast.panel import DAY_S
 from patrol_missions.engine.missions import presence
 from patrol_missions.engine.missions.areas import Areas
 from patrol_missions.engine.missions.dosage import AT_HARD, COOLING, OVER_SOFT, RESTING, STATES, DoseRules, DoseState
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 from patrol_missions.engine.missions.planning import Settings
 
 _OPTIONAL = ", or leave the visits blank"  # in sentences for algorithms that do without

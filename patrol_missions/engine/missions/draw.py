@@ -24,9 +24,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.engine.missions import rounding
 from patrol_missions.engine.missions.law_areas import Limits
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 
 _DUST = 1e-12  # a probability so near 0 or 1 is a rounding error of the arithmetic
 _PER_MEETING = 3  # random numbers: who, which of the nearest, and who wins

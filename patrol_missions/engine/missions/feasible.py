@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from patrol_missions.core.law_groups import Floats, Ints, sums
 from patrol_missions.engine.missions import programs
 from patrol_missions.engine.missions.law_areas import Limits
-from patrol_missions.engine.missions.law_groups import Floats, Ints, sums
 
 _SLACK = 1e-9
 

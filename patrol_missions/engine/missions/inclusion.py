@@ -25,10 +25,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from patrol_missions.core import law_groups
 from patrol_missions.core.errors import InputError
-from patrol_missions.engine.missions import law_areas, law_groups
+from patrol_missions.core.law_groups import Floats, Ints, Problem, Solution
+from patrol_missions.engine.missions import law_areas
 from patrol_missions.engine.missions.law_areas import Limits
-from patrol_missions.engine.missions.law_groups import Floats, Ints, Problem, Solution
 
 _SLACK = 1e-10  # missions by which rounding may make cells x ceiling miss a whole number
 

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from patrol_missions.core import law_groups
 from patrol_missions.core.errors import PatrolError
-from patrol_missions.engine.missions import law_groups, programs
-from patrol_missions.engine.missions.law_groups import Floats, Ints, Problem, Solution
+from patrol_missions.core.law_groups import Floats, Ints, Problem, Solution
+from patrol_missions.engine.missions import programs
 
 EXACT = 1e-9
 """Missions by which a limit may be passed in the mean; the draw rounds it off."""

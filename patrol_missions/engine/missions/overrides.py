@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id, cell_keys
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 
 SUPPRESS, ADD, LOCK, MOVE, BOX = "suppress", "add", "lock", "move", "box"
 KINDS = (SUPPRESS, ADD, LOCK, MOVE, BOX)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_id, cell_keys
+from patrol_missions.core.law_groups import Floats, Ints, sums
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.data.shifts import Instances
 from patrol_missions.engine.data.zones import Zone
 from patrol_missions.engine.forecast import settings
 from patrol_missions.engine.missions.candidates import NO_DISTRICT, Candidates
-from patrol_missions.engine.missions.law_groups import Floats, Ints, sums
 
 _NEEDED = ("col", "row", "shift", "start", "end")
 _HINT = "Give the layer that Allocate missions made."

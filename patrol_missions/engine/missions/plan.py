@@ -9,11 +9,11 @@ import numpy as np
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import cell_keys
+from patrol_missions.core.law_groups import Floats, Ints
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.data.zones import Zone
 from patrol_missions.engine.missions import overrides, planning, wording
 from patrol_missions.engine.missions.candidates import NO_DISTRICT, Candidates, Groups
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 from patrol_missions.engine.missions.overrides import Box
 from patrol_missions.engine.missions.planning import Circumstances, Drawn, Settings
 

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from patrol_missions.core import law_groups
 from patrol_missions.core.errors import InputError
-from patrol_missions.engine.missions import feasible, law_areas, law_groups
+from patrol_missions.core.law_groups import Floats, Ints
+from patrol_missions.engine.missions import feasible, law_areas
 from patrol_missions.engine.missions.areas import AreaRules, Areas
 from patrol_missions.engine.missions.candidates import Candidates
 from patrol_missions.engine.missions.draw import Stream, draw
 from patrol_missions.engine.missions.inclusion import Inclusion, check_harm, inclusion_probabilities
 from patrol_missions.engine.missions.law_areas import Limits
-from patrol_missions.engine.missions.law_groups import Floats, Ints
 from patrol_missions.engine.missions.overrides import Box, Overrides
 from patrol_missions.engine.missions.shortfalls import Shortfalls
 

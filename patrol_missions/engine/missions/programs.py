@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from patrol_missions.engine.missions.law_groups import Floats
+from patrol_missions.core.law_groups import Floats
 
 
 def best(

@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from patrol_missions.core import weights
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.law_groups import Ints
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.zones import Zone, zone
-from patrol_missions.engine.missions import candidates, circumstances, crews, plan, weights
+from patrol_missions.engine.missions import candidates, circumstances, crews, plan
 from patrol_missions.engine.missions.areas import AreaRules
 from patrol_missions.engine.missions.candidates import Candidates
 from patrol_missions.engine.missions.crews import Crews, Driving, Travel
-from patrol_missions.engine.missions.law_groups import Ints
 from patrol_missions.engine.missions.planning import Circumstances, Settings
 from patrol_missions.engine.missions.routes import Rules
 from patrol_missions.engine.missions.streets import Network

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from patrol_missions.engine.missions.law_groups import Floats, Ints
+from patrol_missions.core.law_groups import Floats, Ints
 
 WHOLE = 1e-7
 """A chance so near 0 or 1 is a rounding error: limits are met to 1e-9."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
 
-from patrol_missions.engine.missions.law_groups import Floats
+from patrol_missions.core.law_groups import Floats
 
 LEVEL = 0.95
 """Chance with which an interval is to hold what it is of."""

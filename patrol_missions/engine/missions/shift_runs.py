@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from patrol_missions.engine.missions.law_groups import Ints
+from patrol_missions.core.law_groups import Ints
 
 
 @dataclass(frozen=True, eq=False)

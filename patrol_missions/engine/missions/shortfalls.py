@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from patrol_missions.core.law_groups import Ints
 from patrol_missions.engine.missions.candidates import NO_DISTRICT
 from patrol_missions.engine.missions.feasible import Fitted
-from patrol_missions.engine.missions.law_groups import Ints
 
 _NAMED = 5  # districts named in one sentence
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from patrol_missions.core.errors import InputError
+
 ENFORCEMENT = (
     "Found mostly where police already look, so planning by it sends patrols back to where they have been; "
     "left out unless a reason to use it is written here."
@@ -194,3 +196,29 @@ RULES: tuple[Rule, ...] = (
         MIXED,
     ),
 )
+
+
+def rule_for(text: str) -> Rule | None:
+    """The rule that a crime type or category falls under; ``None`` where no word of it is known."""
+    plain = re.sub(r"[\s_]+", " ", text).strip().lower()
+    return next((rule for rule in RULES if rule.words.search(plain)), None) if plain else None
+
+
+def is_enforcement_driven(text: str) -> bool:
+    """Whether a crime type or category mostly reflects where police look, such as drugs or traffic stops."""
+    rule = rule_for(text)
+    return rule is not None and rule.enforcement
+
+
+_YES = frozenset({"yes", "y", "true", "t", "1", "1.0", "on", "use", "x", "ja", "oui", "si", "sí"})
+_NO = frozenset({"no", "n", "false", "f", "0", "0.0", "off", "", "none", "nein", "non"})
+
+
+def switch(value: object, table: str, row: str) -> bool:
+    """What a column ``use`` says; :class:`InputError` names the table and the row of what is neither yes nor no."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    text = str(value).strip().lower()
+    if text in _YES or text in _NO:
+        return text in _YES
+    raise InputError(f"The {table} says use = “{value}” for “{row}”.", "Write yes or no.")

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from patrol_missions.core.category_rules import is_enforcement_driven, switch
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
 from patrol_missions.core.presets import DEFAULT_PRESET, KINDS, OTHER_PREVENTABILITY, PRESETS, Preset
-from patrol_missions.engine.data import categories as categorising
 
 _OWN = "own table"
 
@@ -196,14 +196,9 @@ def _given(rows: Sequence[Mapping[str, Any]], categories: Sequence[str]) -> dict
                 "It is a share between 0 (patrol deters none of it) and 1 (all of it).",
             )
         said = row.get("use")
-        use = None if said is None or said == "" else categorising.switch(said, "weights table", category)
+        use = None if said is None or said == "" else switch(said, "weights table", category)
         given[category] = _Given(severity, preventability, use, str(row.get("reason") or "").strip())
     return given
-
-
-def is_enforcement_driven(category: str) -> bool:
-    """Whether a category mostly reflects where police look, such as drugs or traffic stops."""
-    return categorising.suggest(category).enforcement
 
 
 def _in_use(category: str, row: _Given) -> tuple[bool, list[str]]:
