@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+CEILING = 0.95
+"""Largest probability of a mission unless a plan says otherwise: no cell is ever certain."""
+
 KEPT_TOLERANCE = 1e-10
 """Of the greedy harm; the promise is 1e-6."""
 

@@ -52,7 +52,7 @@ class Settings:
     per_district: int = 3
     quotas: Mapping[str, int] = field(default_factory=dict)
     harm_kept: float = 0.9
-    ceiling: float = 0.95
+    ceiling: float = law_groups.CEILING
     exploration: float = 0.0
     control: float = 0.0
     dose_minutes: float = 15.0
