@@ -60,6 +60,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
     QUOTAS = "QUOTAS"
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
     WEIGHTS = "WEIGHTS"
+    WEIGHTS_VERSION = "WEIGHTS_VERSION"
     HARM_KEPT = "HARM_KEPT"
     DOSE_MINUTES = "DOSE_MINUTES"
     VISITS = "VISITS"
@@ -206,6 +207,11 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
             advanced=True,
         )
         self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)
+        self.add(
+            QgsProcessingParameterString(self.WEIGHTS_VERSION, self.tr("Version of the weights"), None, False, True),
+            self.tr("What these weights are called, who approved them and when; kept in the plan."),
+            advanced=True,
+        )
 
     def _add_doses(self) -> None:
         self.add(visits.parameter(self.VISITS), visits.parameter_help())
@@ -387,6 +393,7 @@ class AllocateMissionsAlgorithm(PatrolAlgorithm):
                 "seed": self.parameterAsInt(parameters, self.SEED, context),
                 "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
                 "weights_preset": shared.PRESETS.get(chosen),
+                "weights_version": self.parameterAsString(parameters, self.WEIGHTS_VERSION, context).strip(),
                 "labels": category_labels(forecast),
                 "time_zone": zone or next(iter(forecast.labels.get("time_zone", ())), "UTC"),
                 "cell_size_m": self._size_m,

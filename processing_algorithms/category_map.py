@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 from qgis.PyQt.QtCore import QCoreApplication
 
-from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms.csv_rows import read_rows
 
 COLUMNS = ("raw", "category", "use", "reason")
-_NEEDED = COLUMNS[:3]
 _KEPT = (*COLUMNS, "rows")
 
 
@@ -26,24 +24,13 @@ def read(path: Path) -> list[dict[str, str]]:
 
     ``rows``, where the file has it, is how many incidents a category had when the file was written.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            tr("The category mapping {file} cannot be read ({reason}).").format(file=path, reason=error),
-            tr("Save it as a CSV file in UTF-8."),
-        ) from error
-    header = text.partition("\n")[0]
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    names = {name.strip().lower(): name for name in reader.fieldnames or ()}
-    missing = [column for column in _NEEDED if column not in names]
-    if missing:
-        raise InputError(
-            tr("The category mapping {file} has no column {columns}.").format(file=path, columns=", ".join(missing)),
-            tr("Its columns are raw, category, use and reason; Check incidents writes one to start from."),
-        )
-    return [{key: row.get(name) or "" for key, name in names.items() if key in _KEPT} for row in reader]
+    rows = read_rows(
+        path,
+        tr("category mapping"),
+        COLUMNS[:3],
+        tr("Its columns are raw, category, use and reason; Check incidents writes one to start from."),
+    )
+    return [{key: text for key, text in row.items() if key in _KEPT} for row in rows]
 
 
 def write(path: Path, table: Table) -> None:

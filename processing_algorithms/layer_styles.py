@@ -6,6 +6,9 @@ shift alone; with QGIS's temporal controller on, they draw what its time range h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 from qgis.core import (
     Qgis,
     QgsCategorizedSymbolRenderer,
@@ -60,16 +63,33 @@ def tr(text: str) -> str:
 
 def style_forecast(layer: QgsVectorLayer) -> None:
     """Colour cells by their percentile of harm within the shift, and let the temporal controller play the shifts."""
+    _colour(layer, '"percentile"', [(lower, upper) for lower, upper, _ in RISK])
+    play(layer)
+
+
+def colour_by_harm(layer: QgsVectorLayer, value: str, harm: np.ndarray) -> None:
+    """Colour cells by another harm.
+
+    :param value: expression of the harm in the layer's fields
+    :param harm: of the cells of one shift; its percentiles are the ramp's classes
+    """
+    bounds = np.percentile(harm, [lower for lower, _, _ in RISK])
+    # Where many cells share a harm, such as none at all, they belong to the lower of the classes.
+    lowest = [float(np.nextafter(bound, np.inf)) for bound in bounds[:-1]] + [0.0]
+    _colour(layer, value, list(zip(lowest, [float(np.finfo(np.float64).max), *lowest])))
+
+
+def _colour(layer: QgsVectorLayer, value: str, classes: Sequence[tuple[float, float]]) -> None:
+    """Give a forecast the ramp's colours; classes run from the highest to the lowest, as in :data:`RISK`."""
     ranges = []
-    for lower, upper, colour in RISK:
+    for (least, most), (lower, _, colour) in zip(classes, RISK):
         symbol = QgsFillSymbol.createSimple(
             # an outline of the same colour closes the hairlines between squares
             {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
         )
-        ranges.append(QgsRendererRange(lower, upper, symbol, risk_label(lower)))
-    layer.setRenderer(QgsGraduatedSymbolRenderer(first_shift_only(layer, '"percentile"'), ranges))
+        ranges.append(QgsRendererRange(least, most, symbol, risk_label(lower)))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(first_shift_only(layer, value), ranges))
     layer.setOpacity(RISK_OPACITY)
-    play(layer)
     layer.triggerRepaint()
 
 

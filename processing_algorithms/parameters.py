@@ -56,7 +56,7 @@ def preset(name: str, first: Sequence[str] = ()) -> QgsProcessingParameterEnum:
 
 def weights(name: str) -> QgsProcessingParameterMatrix:
     """The parameter for the user's own weights."""
-    headers = [tr("Category"), tr("Severity"), tr("Preventability (0-1)")]
+    headers = [tr("Category"), tr("Severity"), tr("Preventability (0-1)"), tr("Use (yes or no)"), tr("Reason")]
     return QgsProcessingParameterMatrix(name, tr("Own weights"), 0, False, headers, [], True)
 
 
@@ -64,8 +64,9 @@ def weights_help() -> str:
     """Help of :func:`weights`."""
     return tr(
         "Rows that replace the preset's: category, severity of one incident (in the preset's unit), and the share of "
-        "such incidents that visible patrol can deter (0 to 1). A blank number is taken from the preset. In "
-        "qgis_process give rows as JSON, or values separated by commas."
+        "such incidents that visible patrol can deter (0 to 1); a blank number is taken from the preset. Perhaps "
+        "whether the category counts (yes or no), and why: one that mostly reflects where police look counts only with "
+        "a reason. In qgis_process give rows as JSON, or a line of values separated by commas per row."
     )
 
 
@@ -97,7 +98,8 @@ def indicator_fields(name: str, grid: str) -> QgsProcessingParameterField:
 def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:
     """Rows of a table parameter: flat from the dialog, nested from scripts, text from the command line.
 
-    Rows without any text are dropped; short last rows are an :class:`InputError`.
+    Rows without any text are dropped. Nested rows and lines of a text may leave out their last values; values in one
+    long list that do not fill its rows are an :class:`InputError`.
 
     :param value: what QGIS hands over
     :param columns: how many columns the table has
@@ -106,7 +108,8 @@ def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:
     if value is None or value == "":
         return []
     if isinstance(value, str):
-        value = [cell for line in csv.reader(value.splitlines()) for cell in line]
+        lines = list(csv.reader(value.splitlines()))
+        value = lines if len(lines) > 1 or len(lines[0]) < columns else lines[0]
     flat: list[str] = []
     for item in value:
         if isinstance(item, (list, tuple)):
@@ -141,14 +144,16 @@ def shift_rows(value: Any) -> list[dict[str, str]]:
 
 def weight_rows(value: Any) -> list[dict[str, Any]] | None:
     """The user's weights as the engine takes them; None when there are none."""
-    rows = matrix_rows(value, 3, tr("Own weights"))
+    rows = matrix_rows(value, 5, tr("Own weights"))
     return [
         {
             "category": category,
             "severity": _number(severity, tr("severity"), category),
             "preventability": _number(preventability, tr("preventability"), category),
+            "use": use,
+            "reason": reason,
         }
-        for category, severity, preventability in rows
+        for category, severity, preventability, use, reason in rows
     ] or None
 
 

@@ -101,7 +101,7 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             ),
             self.tr("Table of the tests: each category's model and baselines."),
         )
-        self.add_outputs(QgsProcessingOutputString(self.CATEGORIES, self.tr("Categories in the model")))
+        self.add_outputs(QgsProcessingOutputString(self.CATEGORIES, self.tr("Categories in the model, one per line")))
 
     def add_inputs(self) -> None:
         """Declare what is read."""
@@ -251,5 +251,5 @@ class TrainModelAlgorithm(PatrolAlgorithm):
             self.MODEL: model,
             self.CARD: card,
             self.SCORES: scores,
-            self.CATEGORIES: ", ".join(result.values["categories"]),
+            self.CATEGORIES: "\n".join(result.values["categories"]),
         }

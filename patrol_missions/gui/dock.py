@@ -1,4 +1,4 @@
-"""The panel beside the map: three pages, the strip that shows what runs, and the wires between them.
+"""The panel beside the map: its pages, the strip that shows what runs, and the wires between them.
 
 Data flow one way: a page's answers go into the project's state, recipes turn the state into steps, the runner runs
 them, what they made goes into the project and the state, and the state tells the pages that it changed.
@@ -24,6 +24,7 @@ from patrol_missions.gui.override_tool import OverrideTool
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.page_plan import PlanPage
+from patrol_missions.gui.page_weights import WeightsPage
 from patrol_missions.gui.page_welcome import WelcomePage
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.readiness import readiness
@@ -31,9 +32,11 @@ from patrol_missions.gui.results import keep
 from patrol_missions.gui.run_bar import RunBar
 from patrol_missions.gui.runner import Done, Runner, Step
 from patrol_missions.gui.sample import sample_form, sample_steps
+from patrol_missions.gui.weights_book import WeightsBook
+from patrol_missions.gui.weights_preview import WeightsPreview
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
-START, DATA, PLAN = range(3)
+START, DATA, WEIGHTS, PLAN = range(4)
 _WIDTH = 370
 
 
@@ -49,8 +52,10 @@ class PatrolDock(QgsDockWidget):
         self.map = MapLink(iface)
         self.overrides = Overrides(self.state, self)
         self.override_tool = OverrideTool(iface, self.state, self)
+        self.book = WeightsBook(self.state, self)
         self._hold = PackageHold(project)
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage(self.overrides)
+        self.weights = WeightsPage(self.book, WeightsPreview(self.state))
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
         self.setWindowTitle(self.tr("Patrol Missions"))
@@ -71,6 +76,7 @@ class PatrolDock(QgsDockWidget):
         for title, help_text, page in (
             (self.tr("Start"), self.tr("Engine, sample city, first steps"), self.welcome),
             (self.tr("Data"), self.tr("Incidents, place, shifts, indicators, check, model"), self.data),
+            (self.tr("Weights"), self.tr("What one incident of each category counts"), self.weights),
             (self.tr("Plan"), self.tr("Missions for the coming shifts"), self.plan),
         ):
             self.tabs.setTabToolTip(self.tabs.addTab(title), help_text)
@@ -103,6 +109,7 @@ class PatrolDock(QgsDockWidget):
         self.plan.list.chosen.connect(self._zoom)
         self.plan.list.opened.connect(self._open)
         self._connect_overrides()
+        self._connect_weights()
         self.plan.publish.wanted.connect(self._publish)
         self.pages.currentChanged.connect(self._page_turned)
         self.visibilityChanged.connect(lambda visible: self.refresh() if visible else self.map.highlight(None))
@@ -118,6 +125,13 @@ class PatrolDock(QgsDockWidget):
         tool.ended.connect(box.release_tools)
         tool.drafted.connect(self.plan.ask)
         self.plan.override_wanted.connect(lambda override: self._decide(lambda: self.overrides.add(override)))
+
+    def _connect_weights(self) -> None:
+        self.weights.plan_wanted.connect(lambda: self.show_page(PLAN))
+        self.weights.trouble.connect(self._complain)
+        self.weights.told.connect(self._tell)
+        self.plan.weights_wanted.connect(lambda: self.show_page(WEIGHTS))
+        self.book.changed.connect(self._refresh_plan)
 
     def _connect_runner(self) -> None:
         self.runner.started.connect(lambda _title: self.refresh())
@@ -152,7 +166,14 @@ class PatrolDock(QgsDockWidget):
         _able, engine_problem = can_execute()
         self.welcome.refresh(busy)
         self.data.refresh(self.state, busy, engine_problem)
-        self.plan.refresh(self.state, busy, readiness(self.state, self.plan.answers(), engine_problem))
+        self._refresh_plan()
+        shift = self.plan.current_shift()
+        self.weights.refresh(self.state, self.plan.answers(), shift, self.plan.shift.currentText(), busy)
+
+    def _refresh_plan(self) -> None:
+        _able, engine_problem = can_execute()
+        ready = readiness(self.state, self.plan.answers(), engine_problem)
+        self.plan.refresh(self.state, self.runner.busy(), ready)
 
     # --- the project
 
@@ -162,6 +183,7 @@ class PatrolDock(QgsDockWidget):
         self._hold.release()
         self.override_tool.stop()
         self.overrides.stack.clear()
+        self.book.stack.clear()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
         self.refresh()
@@ -270,9 +292,10 @@ class PatrolDock(QgsDockWidget):
 
     def _canceled(self, title: str) -> None:
         self._stopped()
-        self._iface.messageBar().pushMessage(
-            self.windowTitle(), self.tr("{run} was cancelled.").format(run=title), Qgis.MessageLevel.Info
-        )
+        self._tell(self.tr("{run} was cancelled.").format(run=title))
+
+    def _tell(self, sentence: str) -> None:
+        self._iface.messageBar().pushMessage(self.windowTitle(), sentence, Qgis.MessageLevel.Info)
 
     def _complain(self, sentence: str) -> None:
         self._iface.messageBar().pushMessage(self.windowTitle(), sentence, Qgis.MessageLevel.Warning)

@@ -8,6 +8,7 @@ from qgis.core import QgsDateTimeRange
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QTimeZone, pyqtSignal
 from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from patrol_missions.gui import weights_book
 from patrol_missions.gui.countdown import Countdown, soonest
 from patrol_missions.gui.forms import (
     Banner,
@@ -37,6 +38,7 @@ class PlanPage(Page):
     """Fills a :class:`PlanForm`; the button asks the dock to run it."""
 
     plan_wanted = pyqtSignal()
+    weights_wanted = pyqtSignal()
     override_wanted = pyqtSignal(object)  # Override with its reason and author
     time_shown = pyqtSignal(object)  # QgsDateTimeRange that the map is to show, or None for all
 
@@ -50,6 +52,7 @@ class PlanPage(Page):
         self._colours: dict[str, object] = {}
         self._zone = QTimeZone.utc()
         self.settings = PlanSettings()
+        self.settings.weights_button.clicked.connect(self.weights_wanted)
         self.overrides = OverrideBox(overrides.stack)
         self.plan_button = button(
             tr("&Plan missions"), tr("Forecast the risk where needed, and choose missions by the published law."),
@@ -125,6 +128,7 @@ class PlanPage(Page):
     def refresh(self, state: ProjectState, busy: bool, ready: Readiness) -> None:
         """Show the missions there are, and what can be done next."""
         self._set_zone(state)
+        self.settings.weights.setText(weights_book.told(state.weights))
         self.plan_button.setEnabled(ready.can_plan and not busy)
         self.plan_button.setToolTip(self.plan_button.accessibleDescription() if ready.can_plan else ready.sentence)
         self.status.say(ready.icon, ready.sentence)

@@ -6,15 +6,15 @@ from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsDateTimeEdit, QgsDoubleSpinBox, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone
-from qgis.PyQt.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from patrol_missions.gui.forms import add_row, default, form, help_of, options, shrinkable
+from patrol_missions.gui.forms import Note, add_row, default, form, help_of, theme_icon, tool_button
 from patrol_missions.gui.project_state import PlanForm
 from patrol_missions.gui.quotas_table import QuotasTable
 
 
 class PlanSettings(QWidget):
-    """Number of missions, also by district, and harm kept in sight; weights, dose, shifts and seed under "Advanced"."""
+    """Missions, also by district, harm kept and weights in sight; dose, shifts and seed under "Advanced"."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,16 +37,22 @@ class PlanSettings(QWidget):
         row.addWidget(self._kept_text)
         kept.setFocusProxy(self.harm_kept)
         add_row(main, tr("&Harm kept"), kept, help_of("allocatemissions", "HARM_KEPT"))
+        self.weights = Note()
+        self.weights_button = tool_button(
+            theme_icon("mActionToggleEditing"), tr("Change the weights"), tr("Go to the Weights page.")
+        )
+        by = QWidget()
+        line = QHBoxLayout(by)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.weights, 1)
+        line.addWidget(self.weights_button)
+        by.setFocusProxy(self.weights_button)
+        add_row(main, tr("&Weights"), by, tr("What one incident of each category counts."))
 
         self.quotas = QuotasTable()
         self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
         more = form()
         self.advanced.setLayout(more)
-        self.weights = shrinkable(QComboBox())
-        self.weights.addItems(options("forecastrisk", "WEIGHTS_PRESET"))
-        preset = default("forecastrisk", "WEIGHTS_PRESET", "")
-        self.weights.setCurrentText(str(preset))
-        add_row(more, tr("&Weights"), self.weights, help_of("forecastrisk", "WEIGHTS_PRESET"))
         self.dose = QgsDoubleSpinBox()
         self.dose.setRange(1.0, 120.0)
         self.dose.setDecimals(0)
@@ -89,7 +95,6 @@ class PlanSettings(QWidget):
             "quotas": self.quotas.values(),
             "harm_kept": float(self.harm_kept.value()),
             "dose_minutes": self.dose.value(),
-            "weights_preset": self.weights.currentText(),
             "start": start,
             "shift_count": self.shift_count.value(),
             "seed": self.seed.value(),
@@ -102,8 +107,6 @@ class PlanSettings(QWidget):
         self.quotas.set_values(answers.quotas)
         self.harm_kept.setValue(int(answers.harm_kept))
         self.dose.setValue(answers.dose_minutes)
-        if answers.weights_preset:
-            self.weights.setCurrentText(answers.weights_preset)
         if answers.start:
             moment = QDateTime.fromString(answers.start, Qt.DateFormat.ISODate).toTimeZone(self._zone)
             self.start.setDateTime(QDateTime(moment.date(), moment.time()))

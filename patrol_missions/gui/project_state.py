@@ -15,9 +15,11 @@ from typing import Any, TypeVar
 from qgis.core import QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
+from patrol_missions.core.presets import DEFAULT_PRESET
+
 SCOPE = "PatrolMissions"
 
-F = TypeVar("F", "DataForm", "PlanForm")
+F = TypeVar("F", "DataForm", "PlanForm", "WeightsForm")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,25 @@ class PlanForm:
     missions_per_district: int = 3
     harm_kept: float = 90.0
     dose_minutes: float = 15.0
-    weights_preset: str = ""
     start: str = ""
     shift_count: int = 21
     seed: int = 1
     quotas: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class WeightsForm:
+    """What one incident of each category counts, and what was approved before.
+
+    ``rows`` hold what differs from the preset, as :func:`patrol_missions.core.weights.resolve` takes them; ``version``
+    is the name of the approved version that they are, empty when they were changed since.
+    """
+
+    preset: str = DEFAULT_PRESET
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    version: str = ""
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    locks: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ProjectState(QObject):
@@ -94,6 +110,7 @@ class ProjectState(QObject):
     def _load(self) -> None:
         self.data = _form(DataForm(), self._read("data"))
         self.plan = _form(PlanForm(), self._read("plan"))
+        self.weights = _form(WeightsForm(), self._read("weights"))
         self._records: dict[str, dict[str, Any]] = self._read("records")
         self._layers: dict[str, str] = self._read("layers")
 
@@ -113,6 +130,11 @@ class ProjectState(QObject):
         """Keep the plan page's answers."""
         self.plan = form
         self._write("plan", asdict(form))
+
+    def set_weights(self, form: WeightsForm) -> None:
+        """Keep the weights page's answers."""
+        self.weights = form
+        self._write("weights", asdict(form))
 
     # --- what was made
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from qgis.PyQt.QtCore import QCoreApplication
 
-from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
+from patrol_missions.gui import weights_book
+from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState, WeightsForm
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Readiness:
     sentence: str
 
 
-def asked_of_forecast(form: PlanForm, data: DataForm) -> str:
+def asked_of_forecast(form: PlanForm, data: DataForm, weights: WeightsForm) -> str:
     """The answers that a forecast depends on; stored with it, so that a changed answer is noticed."""
     coming = [data.weather, data.school_terms, data.events, data.visits]
-    return json.dumps([form.start, form.shift_count, form.weights_preset, *coming])
+    return json.dumps([form.start, form.shift_count, weights_book.asked(weights), *coming])
 
 
 def asked_of_model(data: DataForm) -> str:
@@ -134,7 +135,7 @@ def _stale_sentence(state: ProjectState, form: PlanForm) -> str:
         when = state.at(key)
         if when is not None and when > made:
             return sentence
-    if state.value("forecast", "asked") != asked_of_forecast(form, state.data):
+    if state.value("forecast", "asked") != asked_of_forecast(form, state.data, state.weights):
         return tr("The forecast was made with other settings. Plan missions makes it anew.")
     return ""
 

@@ -12,11 +12,12 @@ from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
-from patrol_missions.gui import settings
+from patrol_missions.gui import settings, weights_book
 from patrol_missions.gui.forms import PROVIDER
 from patrol_missions.gui.layers import roles
 from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
+from patrol_missions.processing_algorithms.parameters import PRESETS
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
 SAMPLE = ("boundary", "districts", "exclusions", "places", "areas", "events", "incidents")
@@ -181,7 +182,7 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
             **_history(state),
             "START": _moment(form),
             "SHIFT_COUNT": form.shift_count,
-            "WEIGHTS_PRESET": form.weights_preset,
+            **_weights(state),
             "OUTPUT": files.table("forecast", project),
         }
 
@@ -190,6 +191,8 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
             "FORECAST": _made(state, "forecast"),
             "MISSIONS_PER_DISTRICT": form.missions_per_district,
             "QUOTAS": form.quotas,
+            **_weights(state),
+            "WEIGHTS_VERSION": weights_book.told(state.weights),
             "OVERRIDES": _overrides(state),
             "HARM_KEPT": form.harm_kept,
             "DOSE_MINUTES": form.dose_minutes,
@@ -206,6 +209,15 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
         if _has_measures(state.data) and not _is_measured(state):
             steps.insert(0, _measure_step(state))
     return steps
+
+
+def _weights(state: ProjectState) -> dict[str, Any]:
+    """The community's weights, for the forecast's harm and, with their reasons, for the plan's record."""
+    labels = {key: label for label, key in PRESETS.items()}
+    return {
+        "WEIGHTS_PRESET": labels[state.weights.preset],
+        "WEIGHTS": weights_book.as_table(state.weights, weights_book.categories_of(state)),
+    }
 
 
 def _overrides(state: ProjectState) -> str:

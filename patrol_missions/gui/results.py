@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patrol_missions.gui import layers
+from patrol_missions.gui import layers, weights_book
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.readiness import asked_of_forecast, asked_of_model
 from patrol_missions.gui.runner import Done
@@ -15,7 +15,8 @@ def keep(state: ProjectState, done: Done) -> None:
         layers.place(state.project, layer, role, state.data.jurisdiction)
     values = dict(done.values)
     if done.step.key == "forecast":
-        values["asked"] = asked_of_forecast(state.plan, state.data)
+        values["asked"] = asked_of_forecast(state.plan, state.data, state.weights)
+        values["weights"] = weights_book.asked(state.weights)
     if done.step.key == "train":
         values["asked"] = asked_of_model(state.data)
     state.record(done.step.key, values, done.layers)

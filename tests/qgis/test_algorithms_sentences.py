@@ -365,6 +365,8 @@ def test_a_destination_that_cannot_be_written(chain: Chain, refused: Any, tmp_pa
     [
         (["a", "b", "c", "d"], [["a", "b"], ["c", "d"]]),
         ([["a", "b"], ["c"]], [["a", "b"], ["c", ""]]),
+        ("a\nb,2", [["a", ""], ["b", "2"]]),
+        ("a", [["a", ""]]),
         ("a,b,c,d", [["a", "b"], ["c", "d"]]),
         ('"a,x",1\nb,2', [["a,x", "1"], ["b", "2"]]),
         (["", "", "c", 2], [["c", "2"]]),

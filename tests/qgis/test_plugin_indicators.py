@@ -138,7 +138,7 @@ def made(state, **layers):
     state.record("check", {}, {"incidents": layers["incidents"]})
     state.record("measure", {"FIELDS": "population_sum,income_mean"}, {"measured": layers["measured"]})
     state.record("train", {"MODEL": "m.zip", "asked": asked_of_model(state.data)}, {})
-    asked = asked_of_forecast(PlanForm(), state.data)
+    asked = asked_of_forecast(PlanForm(), state.data, state.weights)
     state.record("forecast", {"asked": asked}, {"forecast": layers["forecast"]})
     state.record("allocate", {}, {"missions": layers["missions"]})
 

@@ -84,7 +84,9 @@ def test_readiness_leads_from_nothing_to_missions(project, state):
     state.record("train", {"MODEL": "m.zip"}, {})
     ready = readiness(state, plan, "")
     assert (ready.can_plan, ready.forecast_anew) == (True, True)
-    state.record("forecast", {"asked": asked_of_forecast(plan, state.data)}, {"forecast": layer(project)})
+    state.record(
+        "forecast", {"asked": asked_of_forecast(plan, state.data, state.weights)}, {"forecast": layer(project)}
+    )
     ready = readiness(state, plan, "")
     assert (ready.can_plan, ready.forecast_anew) == (True, False)
     state.record("allocate", {}, {"missions": layer(project)})
@@ -96,7 +98,9 @@ def test_a_forecast_grows_stale(project, state):
     state.record("grid", {}, {"grid": layer(project)})
     state.record("check", {}, {"incidents": layer(project)})
     state.record("train", {"MODEL": "m.zip"}, {})
-    state.record("forecast", {"asked": asked_of_forecast(plan, state.data)}, {"forecast": layer(project)})
+    state.record(
+        "forecast", {"asked": asked_of_forecast(plan, state.data, state.weights)}, {"forecast": layer(project)}
+    )
     assert not readiness(state, plan, "").forecast_anew
     assert readiness(state, PlanForm(shift_count=3), "").forecast_anew
     assert not readiness(state, PlanForm(missions_per_district=9, seed=4), "").forecast_anew

@@ -33,7 +33,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         Units: ``most_missions`` of a unit, ``visits`` of a mission, ``revisit_gap_minutes``, ``speed_kmh``,
         ``allowance_minutes`` for the way to a mission.
         Weights: ``weights`` (rows) and ``weights_preset`` (key), both null to take the harm as it is in the layer, rows
-        without a preset to change their categories alone; ``labels`` {field: category}.
+        without a preset to change their categories alone; ``weights_version``, what they are called and who approved
+        them; ``labels`` {field: category}.
         Others: ``cell_size_m``; ``time_zone`` (IANA) of texts and of visits in local time.
     tables
         ``forecast``; perhaps ``visits``, ``areas``, ``overrides``, ``boxes``, ``units``, ``streets`` (``x0, y0, x1,

@@ -30,7 +30,7 @@ KIND = "plan"
 ATTACHMENT = "plan.zip"
 """Name of the plan file among the attachments of its record."""
 
-_APART = ("settings", "weights", "warnings")
+_APART = ("settings", "weights", "weights_version", "warnings")
 _PER_DISTRICT = ("shift_date", "shift", "district", "start", "end", "missions", "by_hand", "controls", "harm_kept")
 
 
@@ -75,6 +75,7 @@ class Candidate:
             "parameters": dict(self.plan.parameters),
             "settings": values["settings"],
             "weights": values["weights"],
+            "weights_version": values.get("weights_version", ""),
             "overrides": _rows(self.plan.tables["overrides"]) if "overrides" in self.plan.tables else [],
             "figures": {name: value for name, value in values.items() if name not in _APART},
             "districts": _rows(self.plan.results["allocation"], _PER_DISTRICT),

@@ -38,6 +38,7 @@ class Request:
     crews: Crews | None
     driving: Driving
     clock: Zone
+    weights_version: str
     warnings: tuple[str, ...]
 
     @classmethod
@@ -76,6 +77,7 @@ class Request:
                 _number(parameters.get("cell_size_m"), 250.0, "The cell size"),
             ),
             clock,
+            str(parameters.get("weights_version") or "").strip(),
             (*warnings, *told),
         )
 
@@ -98,6 +100,7 @@ class Request:
             **shared.values,
             "settings": asdict(self.settings),
             "weights": [{**asdict(weight), "value": weight.value} for weight in self.candidates.weights],
+            "weights_version": self.weights_version,
             "warnings": warnings,
         }
         results = {

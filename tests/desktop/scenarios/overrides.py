@@ -10,7 +10,7 @@ from qgis.PyQt.QtWidgets import QApplication, QDialogButtonBox
 from patrol_missions.gui.override_dialog import OverrideDialog
 from patrol_missions.gui.override_layer import BOX, MOVE, SUPPRESS
 
-PLAN = 2
+PLAN = 3
 
 
 def on_map(desk, point):
