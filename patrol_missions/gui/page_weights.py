@@ -73,6 +73,7 @@ class WeightsPage(Page):
             lambda category: self._set(category, severity=None, preventability=None, use=None, reason=None)
         )
         book.changed.connect(self._changed)
+        book.stack.indexChanged.connect(lambda _index: self._allow_undo())
 
     def _add_scales(self) -> None:
         self.preset, self.version = shrinkable(QComboBox()), shrinkable(QComboBox())
@@ -184,8 +185,12 @@ class WeightsPage(Page):
         self.import_button.setEnabled(editable)
         self.lock_button.setChecked(not editable)
         self.lock_button.setEnabled(not editable or bool(form_.version))
-        self.undo_button.setEnabled(editable and self._book.stack.canUndo())
-        self.redo_button.setEnabled(editable and self._book.stack.canRedo())
+        self._allow_undo()
+
+    def _allow_undo(self) -> None:
+        editable, stack = self._book.lock() is None, self._book.stack
+        self.undo_button.setEnabled(editable and stack.canUndo())
+        self.redo_button.setEnabled(editable and stack.canRedo())
 
     def _show_weights(self) -> None:
         self.table.show_weights(self._weights(), self._change, self._book.lock() is None)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from qgis.core import QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
-from patrol_missions.core.presets import DEFAULT_PRESET
+from patrol_missions.core.presets import DEFAULT_PRESET, PRESETS
 
 SCOPE = "PatrolMissions"
 
@@ -110,7 +110,8 @@ class ProjectState(QObject):
     def _load(self) -> None:
         self.data = _form(DataForm(), self._read("data"))
         self.plan = _form(PlanForm(), self._read("plan"))
-        self.weights = _form(WeightsForm(), self._read("weights"))
+        weights = _form(WeightsForm(), self._read("weights"))
+        self.weights = weights if weights.preset in PRESETS else WeightsForm()  # else by a version that has others
         self._records: dict[str, dict[str, Any]] = self._read("records")
         self._layers: dict[str, str] = self._read("layers")
 

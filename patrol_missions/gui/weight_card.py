@@ -12,6 +12,7 @@ from patrol_missions.core.category_rules import is_enforcement_driven
 from patrol_missions.core.presets import KINDS, OTHER_PREVENTABILITY
 from patrol_missions.core.weights import Weight, kind_of
 from patrol_missions.gui.forms import Note, add_row, button, explain, form, heading, quiet, side_by_side
+from patrol_missions.gui.weights_table import MOST
 
 _STEPS = 50  # of the slider for a factor of ten
 
@@ -29,7 +30,7 @@ class WeightCard(QWidget):
         self.title = heading("")
         self.about = quiet(Note())
         self.severity = QgsDoubleSpinBox()
-        self.severity.setRange(0.0, 1e9)
+        self.severity.setRange(0.0, MOST)
         self.severity.setShowClearButton(False)
         self.severity.setGroupSeparatorShown(True)
         self.factor = QSlider(Qt.Orientation.Horizontal)

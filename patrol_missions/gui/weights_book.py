@@ -232,7 +232,9 @@ def _differing(preset: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """What of a row a preset does not say itself."""
     base = resolve(preset, None, [row["category"]])[0][0]
     said = {name: row[name] for name in _GIVEN if row.get(name) not in (None, "")}
-    return {"category": row["category"], **{name: v for name, v in said.items() if v != getattr(base, name)}}
+    # A reason alone would switch an enforcement-driven category on.
+    kept = {name: v for name, v in said.items() if v != getattr(base, name) or (name == "use" and "reason" in said)}
+    return {"category": row["category"], **kept}
 
 
 def _now() -> str:

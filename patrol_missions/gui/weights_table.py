@@ -12,7 +12,10 @@ from patrol_missions.core.weights import Weight
 from patrol_missions.gui.forms import compact, explain, wrapped
 from patrol_missions.gui.weights_preview import Change
 
-_CATEGORY, _SEVERITY, _DETERS, _WEIGHT, _TONIGHT = range(5)
+MOST = 1e9
+"""Largest severity that can be typed: a hundred times that of a homicide in dollars."""
+
+_CATEGORY, _SEVERITY, _DETERS, _WEIGHT, _CHANGE = range(5)
 
 
 class WeightsTable(QTableWidget):
@@ -24,13 +27,13 @@ class WeightsTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, 5, parent)
-        self.setHorizontalHeaderLabels([tr("Category"), tr("Severity"), tr("Deters"), tr("Weight"), tr("In missions")])
+        self.setHorizontalHeaderLabels([tr("Category"), tr("Severity"), tr("Deters"), tr("Weight"), tr("Change")])
         for column, text in (
             (_CATEGORY, tr("Ticked categories count when places are compared.")),
             (_SEVERITY, tr("What one incident costs, in the unit of the preset.")),
             (_DETERS, tr("Share of such incidents that visible patrol can deter.")),
             (_WEIGHT, tr("Severity times the share deterred: what one expected incident adds to a cell’s harm.")),
-            (_TONIGHT, tr("Incidents expected in the missions of the shift, and what these weights change.")),
+            (_CHANGE, tr("What these weights change in the incidents expected where the shift’s missions are.")),
         ):
             self.horizontalHeaderItem(column).setToolTip(wrapped(text))
         compact(self)
@@ -69,16 +72,15 @@ class WeightsTable(QTableWidget):
         self.picked.emit(self._weights[row].category if 0 <= row < len(self._weights) else "")
 
     def _show(self, row: int, weight: Weight, change: Change | None, editable: bool) -> None:
-        covered = ""
+        before, after = 0.0, 0.0
         if change is not None and len(change.after) == len(self._weights):
-            gain = change.after[row] - change.before[row]
-            covered = f"{_number(change.after[row])} ({_signed(gain)})"
+            before, after = float(change.before[row]), float(change.after[row])
         texts = (
             weight.category,
             _number(weight.severity),
             f"{100 * weight.preventability:.0f} %",
             _number(weight.value),
-            covered,
+            _percent(before, after),
         )
         seen = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
         group = QPalette.ColorGroup.Active if weight.use else QPalette.ColorGroup.Disabled
@@ -99,6 +101,11 @@ class WeightsTable(QTableWidget):
                 item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if editable and column in (_SEVERITY, _DETERS):
                     flags |= Qt.ItemFlag.ItemIsEditable
+                if column == _CHANGE:
+                    told = tr("Expected where the missions are: {before} as planned, {after} by these weights.")
+                    item.setToolTip(
+                        wrapped(told.format(before=_number(before), after=_number(after))) if before else ""
+                    )
             item.setFlags(flags)
 
     def _edited(self, item: QTableWidgetItem) -> None:
@@ -113,7 +120,8 @@ class WeightsTable(QTableWidget):
             fine, number = fine and 0.0 <= number <= 100.0, number / 100.0
         name = "severity" if column == _SEVERITY else "preventability"
         # what is no number gives way to the number before: the page shows the weights again
-        self.numbered.emit(weight.category, name, number if fine and number >= 0 else getattr(weight, name))
+        fine = fine and 0 <= number <= MOST
+        self.numbered.emit(weight.category, name, number if fine else getattr(weight, name))
 
 
 def _number(value: float) -> str:
@@ -123,11 +131,13 @@ def _number(value: float) -> str:
     return QLocale().toString(float(value), "g", 3)
 
 
-def _signed(value: float) -> str:
-    """A change with its sign, to two places; a dash for none."""
-    if abs(value) < 0.005:
-        return "±0"
-    return ("+" if value > 0 else "−") + QLocale().toString(abs(float(value)), "f", 2)
+def _percent(before: float, after: float) -> str:
+    """A change with its sign; empty where there was nothing."""
+    if before <= 0:
+        return ""
+    change = round(100 * (after / before - 1))
+    sign = "+" if change > 0 else "−" if change < 0 else "±"
+    return f"{sign}{abs(change)} %"
 
 
 def tr(text: str) -> str:

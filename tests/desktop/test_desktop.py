@@ -56,6 +56,14 @@ def test_overrides(play):
     assert played.exit_code == 0, played.output[-3000:]
 
 
+def test_weights(play):
+    played = play("weights", 240)
+    assert not played.errors(), "\n".join(played.errors())
+    assert len(played.steps) == played.planned > 6
+    assert played.tracebacks == []
+    assert played.exit_code == 0, played.output[-3000:]
+
+
 def test_own_data(play):
     played = play("own_data", 150)
     assert not played.errors(), "\n".join(played.errors())
