@@ -78,7 +78,8 @@ class CompareDialog(QDialog):
         self.table.setTabKeyNavigation(False)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        for column in (2, 3):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         explain(self.table, tr("Differences"), tr("What differs between the two."))
         self.same = Note(tr("They are the same."))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -293,7 +293,7 @@ def test_the_shift_that_is_shown_is_the_one_that_counts(book, state, forecast):
     preview = WeightsPreview(state)
     day = preview.change(book.weights(CATEGORIES), PlanForm(), None)
     night = preview.change(book.weights(CATEGORIES), PlanForm(), NIGHT)
-    assert night.before[1] == pytest.approx(2 * day.before[1], rel=0.3)
+    assert night.before[1] > 1.3 * day.before[1]
     gone = ShiftInstance("Night", "2021-01-07", NIGHT.start, NIGHT.end)
     assert preview.change(book.weights(CATEGORIES), PlanForm(), gone) is None
 
@@ -334,7 +334,7 @@ def test_the_map_follows_the_weights_and_comes_back(book, state, forecast):
 def test_cells_without_harm_are_in_the_lowest_class(book, state, forecast):
     book.set("Burglary", use=False)
     book.set("Theft, bicycles", use=False)
-    weights = [weight for weight in book.weights(CATEGORIES)]
+    weights = book.weights(CATEGORIES)
     forecast.startEditing()
     index = forecast.fields().lookupField("expected_robbery")
     for feature in forecast.getFeatures():
