@@ -16,6 +16,7 @@ BENCHMARKS = (
     (QGIS, "layer_to_table.py", "A layer into arrays: columns at once beside feature by feature"),
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
     (ENGINE, "solver.py", "Plans under every constraint: time, and the optimum of a general convex solver"),
+    (QGIS, "weight_preview.py", "A weight is moved: the map in other colours, beside a plain redraw"),
     (ENGINE, "chances.py 2000 100", "Logged chances: frequencies, caps, and a known effect found back"),
     (ENGINE, "feedback.py", "Records that patrol makes: does the plan run away with them?"),
     (ENGINE, "quarter.py", "A quarter of patrol: always the highest cells beside the law"),

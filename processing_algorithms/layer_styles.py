@@ -63,14 +63,14 @@ def tr(text: str) -> str:
 
 def style_forecast(layer: QgsVectorLayer) -> None:
     """Colour cells by their percentile of harm within the shift, and let the temporal controller play the shifts."""
-    _colour(layer, '"percentile"', [(lower, upper) for lower, upper, _ in RISK])
+    _colour(layer, first_shift_only(layer, '"percentile"'), [(lower, upper) for lower, upper, _ in RISK])
     play(layer)
 
 
 def colour_by_harm(layer: QgsVectorLayer, value: str, harm: np.ndarray) -> None:
     """Colour cells by another harm.
 
-    :param value: expression of the harm in the layer's fields
+    :param value: expression of the harm in the layer's fields, null for what is not drawn
     :param harm: of the cells of one shift; its percentiles are the ramp's classes
     """
     bounds = np.percentile(harm, [lower for lower, _, _ in RISK])
@@ -88,7 +88,7 @@ def _colour(layer: QgsVectorLayer, value: str, classes: Sequence[tuple[float, fl
             {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
         )
         ranges.append(QgsRendererRange(least, most, symbol, risk_label(lower)))
-    layer.setRenderer(QgsGraduatedSymbolRenderer(first_shift_only(layer, value), ranges))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(value, ranges))
     layer.setOpacity(RISK_OPACITY)
     layer.triggerRepaint()
 
@@ -143,12 +143,21 @@ def risk_label(lower: float) -> str:
 
 def first_shift_only(layer: QgsVectorLayer, value: str) -> str:
     """Expression for a renderer: the value, or null (not drawn) for later shifts while the map is not temporal."""
+    return drawn_only(first_shift(layer), value)
+
+
+def first_shift(layer: QgsVectorLayer) -> str:
+    """Expression that is true of the first shift's features; empty where there are no times."""
     first = layer.minimumValue(layer.fields().lookupField("start"))
     if not isinstance(first, QDateTime) or not first.isValid():
-        return value
+        return ""
     pattern = "yyyy-MM-dd HH:mm"
-    is_first = f"format_date(\"start\", '{pattern}') = {QgsExpression.quotedString(first.toString(pattern))}"
-    return f"CASE WHEN @map_start_time IS NOT NULL OR {is_first} THEN {value} END"
+    return f"format_date(\"start\", '{pattern}') = {QgsExpression.quotedString(first.toString(pattern))}"
+
+
+def drawn_only(is_first: str, value: str) -> str:
+    """The value where the map is temporal or the feature is of the first shift (:func:`first_shift`), else null."""
+    return f"CASE WHEN @map_start_time IS NOT NULL OR {is_first} THEN {value} END" if is_first else value
 
 
 def play(layer: QgsVectorLayer) -> None:

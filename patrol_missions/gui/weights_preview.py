@@ -15,7 +15,7 @@ from patrol_missions.gui.layers import roles
 from patrol_missions.gui.missions import ShiftInstance, as_utc
 from patrol_missions.gui.project_state import PlanForm, ProjectState
 from patrol_missions.gui.weights_book import categories_of
-from patrol_missions.processing_algorithms.layer_styles import colour_by_harm, style_forecast
+from patrol_missions.processing_algorithms.layer_styles import colour_by_harm, drawn_only, first_shift, style_forecast
 
 _DAY = "yyyy-MM-dd"
 
@@ -38,12 +38,16 @@ class Change:
 
 @dataclass(frozen=True)
 class _Shift:
-    """The cells of one shift: expected incidents (cells, categories), harm as forecast, and district."""
+    """The cells of one shift: expected incidents (cells, categories), harm as forecast, and district.
+
+    :param is_first: expression of what is drawn while the map is not temporal; it takes a look at the whole layer
+    """
 
     expected: np.ndarray
     harm: np.ndarray
     district: np.ndarray
     districts: list[str]
+    is_first: str
 
     def numbers(self, form: PlanForm) -> np.ndarray:
         """Missions per district."""
@@ -78,7 +82,7 @@ class WeightsPreview:
             return
         fields = expected_fields(weight.category for weight in weights)
         parts = [f'{weight.value!r} * "{fields[weight.category]}"' for weight in weights if weight.value > 0]
-        colour_by_harm(layer, " + ".join(parts) or "0", _harm(cells, weights))
+        colour_by_harm(layer, drawn_only(cells.is_first, " + ".join(parts) or "0"), _harm(cells, weights))
         layer.setName(f"{roles()['forecast'].title} *")
 
     def restore(self) -> None:
@@ -140,4 +144,5 @@ def _cells(layer: QgsVectorLayer, fields: Sequence[str], shift: ShiftInstance | 
         np.array([harm for _, harm, _ in rows], dtype=np.float64),
         np.array([place[name] for name in names], dtype=np.int64),
         districts,
+        first_shift(layer),
     )
