@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from qgis.core import NULL, QgsExpression, QgsFeatureRequest, QgsVectorLayer
+from qgis.PyQt.QtCore import QDateTime
 
 from patrol_missions.core.chances import shift_chances
 from patrol_missions.core.names import expected_fields
@@ -17,7 +18,7 @@ from patrol_missions.gui.project_state import PlanForm, ProjectState
 from patrol_missions.gui.weights_book import categories_of
 from patrol_missions.processing_algorithms.layer_styles import colour_by_harm, drawn_only, first_shift, style_forecast
 
-_DAY = "yyyy-MM-dd"
+_DAY, _MOMENT = "yyyy-MM-dd", "yyyy-MM-dd HH:mm:ss"
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,18 @@ def _harm(cells: _Shift, weights: Sequence[Weight]) -> np.ndarray:
 
 def _first(layer: QgsVectorLayer) -> ShiftInstance | None:
     """The forecast's first shift."""
-    start = layer.minimumValue(layer.fields().lookupField("start"))
+    start = as_utc(layer.minimumValue(layer.fields().lookupField("start")))
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry).setLimit(1)
-    request.setFilterExpression(f"format_date(\"start\", 'yyyy-MM-dd HH:mm') = '{start.toString('yyyy-MM-dd HH:mm')}'")
+    request.setFilterExpression(_starts(start))
     for feature in layer.getFeatures(request):
         day = feature["shift_date"].toString(_DAY)
         return ShiftInstance(str(feature["shift"]), day, as_utc(feature["start"]), as_utc(feature["end"]))
     return None
+
+
+def _starts(start: QDateTime) -> str:
+    """Expression for what starts at a UTC time, in a form that files answer themselves."""
+    return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"
 
 
 def _cells(layer: QgsVectorLayer, fields: Sequence[str], shift: ShiftInstance | None) -> _Shift | None:
@@ -128,7 +134,7 @@ def _cells(layer: QgsVectorLayer, fields: Sequence[str], shift: ShiftInstance | 
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
     request.setSubsetOfAttributes([*fields, "harm", "district"], layer.fields())
     named = QgsExpression.createFieldEqualityExpression("shift", shift.name)
-    request.setFilterExpression(f"{named} AND format_date(\"shift_date\", '{_DAY}') = '{shift.date}'")
+    request.setFilterExpression(f"{named} AND {_starts(shift.start)}")
     there = layer.fields().lookupField("district") >= 0
     rows = [
         ([feature[name] for name in fields], feature["harm"], feature["district"] if there else "")

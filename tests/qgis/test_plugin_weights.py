@@ -294,7 +294,7 @@ def test_the_shift_that_is_shown_is_the_one_that_counts(book, state, forecast):
     day = preview.change(book.weights(CATEGORIES), PlanForm(), None)
     night = preview.change(book.weights(CATEGORIES), PlanForm(), NIGHT)
     assert night.before[1] > 1.3 * day.before[1]
-    gone = ShiftInstance("Night", "2021-01-07", NIGHT.start, NIGHT.end)
+    gone = ShiftInstance("Night", "2021-01-07", NIGHT.start.addDays(366), NIGHT.end.addDays(366))
     assert preview.change(book.weights(CATEGORIES), PlanForm(), gone) is None
 
 
