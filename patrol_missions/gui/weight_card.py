@@ -12,7 +12,7 @@ from patrol_missions.core.category_rules import is_enforcement_driven
 from patrol_missions.core.presets import KINDS, OTHER_PREVENTABILITY
 from patrol_missions.core.weights import Weight, kind_of
 from patrol_missions.gui.forms import Note, add_row, button, explain, form, heading, quiet, side_by_side
-from patrol_missions.gui.weights_table import MOST
+from patrol_missions.gui.weights_table import MOST, plain_number
 
 _STEPS = 50  # of the slider for a factor of ten
 
@@ -46,7 +46,9 @@ class WeightCard(QWidget):
         self.share.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.reason = QLineEdit()
         rows = form()
-        add_row(rows, tr("&Severity"), self.severity, tr("What one incident costs, in the unit of the preset."))
+        costs = tr("What one incident costs, in the unit of the preset. Times what patrol deters of it, it is what an "
+                   "expected incident adds to a cell’s harm.")  # fmt: skip
+        add_row(rows, tr("&Severity"), self.severity, costs)
         rows.addRow("", self.factor)
         both = QWidget()
         line = QHBoxLayout(both)
@@ -79,7 +81,8 @@ class WeightCard(QWidget):
             return
         self._weight, self._base = weight, base.severity or 1.0
         kept = [QSignalBlocker(each) for each in (self.severity, self.factor, self.deters, self.reason)]
-        self.title.setText(weight.category)
+        told = tr("{category} weighs {weight}") if weight.use else tr("{category} does not count")
+        self.title.setText(told.format(category=weight.category, weight=plain_number(weight.value)))
         self.about.setText(_about(weight, base))
         self.severity.setDecimals(0 if base.severity >= 100 else 2)
         if not self.severity.hasFocus():

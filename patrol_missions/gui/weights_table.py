@@ -15,7 +15,7 @@ from patrol_missions.gui.weights_preview import Change
 MOST = 1e9
 """Largest severity that can be typed: a hundred times that of a homicide in dollars."""
 
-_CATEGORY, _SEVERITY, _DETERS, _WEIGHT, _CHANGE = range(5)
+_CATEGORY, _SEVERITY, _DETERS, _CHANGE = range(4)
 
 
 class WeightsTable(QTableWidget):
@@ -26,13 +26,12 @@ class WeightsTable(QTableWidget):
     numbered = pyqtSignal(str, str, float)  # category, severity or preventability, number
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, 5, parent)
-        self.setHorizontalHeaderLabels([tr("Category"), tr("Severity"), tr("Deters"), tr("Weight"), tr("Change")])
+        super().__init__(0, 4, parent)
+        self.setHorizontalHeaderLabels([tr("Category"), tr("Severity"), tr("Deters"), tr("Change")])
         for column, text in (
             (_CATEGORY, tr("Ticked categories count when places are compared.")),
             (_SEVERITY, tr("What one incident costs, in the unit of the preset.")),
             (_DETERS, tr("Share of such incidents that visible patrol can deter.")),
-            (_WEIGHT, tr("Severity times the share deterred: what one expected incident adds to a cell’s harm.")),
             (_CHANGE, tr("What these weights change in the incidents expected where the shift’s missions are.")),
         ):
             self.horizontalHeaderItem(column).setToolTip(wrapped(text))
@@ -77,9 +76,8 @@ class WeightsTable(QTableWidget):
             before, after = float(change.before[row]), float(change.after[row])
         texts = (
             weight.category,
-            _number(weight.severity),
+            plain_number(weight.severity),
             f"{100 * weight.preventability:.0f} %",
-            _number(weight.value),
             _percent(before, after),
         )
         seen = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
@@ -104,7 +102,7 @@ class WeightsTable(QTableWidget):
                 if column == _CHANGE:
                     told = tr("Expected where the missions are: {before} as planned, {after} by these weights.")
                     item.setToolTip(
-                        wrapped(told.format(before=_number(before), after=_number(after))) if before else ""
+                        wrapped(told.format(before=plain_number(before), after=plain_number(after))) if before else ""
                     )
             item.setFlags(flags)
 
@@ -124,7 +122,7 @@ class WeightsTable(QTableWidget):
         self.numbered.emit(weight.category, name, number if fine else getattr(weight, name))
 
 
-def _number(value: float) -> str:
+def plain_number(value: float) -> str:
     """Three digits or all whole ones, in the user's way of writing."""
     if abs(value) >= 100 or value == 0:
         return QLocale().toString(float(value), "f", 0)

@@ -77,7 +77,7 @@ def step_the_map_follows_a_weight(desk):
     page = desk.dock.weights
     page.ensureWidgetVisible(page.effect)
     row = pick(page, "Burglary")
-    before = page.table.item(row, 4).text()
+    before = page.table.item(row, 3).text()
     assert before == "±0 %"
     page.card.factor.setFocus()
     begin = time.perf_counter()
@@ -89,7 +89,7 @@ def step_the_map_follows_a_weight(desk):
     assert risk(desk).name() == "Risk *"
     assert "expected_burglary" in risk(desk).renderer().classAttribute()
     assert "missions would go elsewhere" in page.effect_text.text()
-    assert page.table.item(row, 4).text().startswith("+")
+    assert page.table.item(row, 3).text().startswith("+")
     assert page.plan_button.isEnabled()
     assert "other settings" in desk.dock.plan.status.text()
     desk.grab("weights_2_moved")
