@@ -124,6 +124,7 @@ class PatrolDock(QgsDockWidget):
         tool.hinted.connect(box.show_hint)
         tool.ended.connect(box.release_tools)
         tool.drafted.connect(self.plan.ask)
+        self.plan.list.decided.connect(lambda kind, mission: tool.choose(kind, mission.cell_id))
         self.plan.override_wanted.connect(lambda override: self._decide(lambda: self.overrides.add(override)))
 
     def _connect_weights(self) -> None:

@@ -10,6 +10,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QEvent, QModelIndex, QObject, QRe
 from qgis.PyQt.QtGui import QColor, QPainter, QPalette, QPen, QStandardItem, QStandardItemModel
 from qgis.PyQt.QtWidgets import (
     QAbstractItemView,
+    QAction,
     QApplication,
     QStyle,
     QStyledItemDelegate,
@@ -18,8 +19,9 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from patrol_missions.gui.forms import explain, wrapped
+from patrol_missions.gui.forms import explain, theme_icon, wrapped
 from patrol_missions.gui.missions import Mission, capital
+from patrol_missions.gui.override_layer import LOCK, SUPPRESS, kind_icon, kind_title
 
 _MISSION = Qt.ItemDataRole.UserRole + 1
 _SECOND_LINE = Qt.ItemDataRole.UserRole + 2
@@ -33,6 +35,7 @@ class MissionList(QTreeView):
     chosen = pyqtSignal(object)  # Mission that was clicked or reached with the keyboard
     pointed = pyqtSignal(object)  # Mission under the mouse, or None
     opened = pyqtSignal(object)  # Mission that was double-clicked or on which Enter was pressed
+    decided = pyqtSignal(str, object)  # kind of override, and the Mission that it is for
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,13 +53,27 @@ class MissionList(QTreeView):
         self.setMinimumHeight(160)
         explain(
             self, tr("Missions"),
-            tr("Missions of the shift by district. Click one to go there, double-click to open it."),
+            tr("Missions of the shift by district. A click goes there, two open it, its menu overrides it."),
         )  # fmt: skip
         self.setToolTip("")  # the rows have their own
         self.clicked.connect(self._clicked)
         self.activated.connect(self._activated)
         self.selectionModel().currentChanged.connect(self._current_changed)
         self.viewport().installEventFilter(self)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
+        self.overrides = [self._decision(kind) for kind in (SUPPRESS, LOCK)]
+
+    def _decision(self, kind: str) -> QAction:
+        """What can be decided of the current mission without the mouse: the keyboard's way to an override."""
+        action = QAction(theme_icon(kind_icon(kind)), f"{kind_title(kind)} …", self)
+        action.triggered.connect(lambda: self._decide(kind))
+        self.addAction(action)
+        return action
+
+    def _decide(self, kind: str) -> None:
+        mission = self.currentIndex().data(_MISSION)
+        if mission is not None:
+            self.decided.emit(kind, mission)
 
     def show_missions(self, missions: Sequence[Mission], colours: Mapping[str, QColor]) -> None:
         """List missions that are sorted by district."""

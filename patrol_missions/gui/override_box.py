@@ -19,16 +19,9 @@ from qgis.PyQt.QtWidgets import (
 
 from patrol_missions.gui.compat import QUndoStack
 from patrol_missions.gui.forms import Note, explain, quiet, theme_icon, tool_button, wrapped
-from patrol_missions.gui.override_layer import ADD, BOX, LOCK, MOVE, SUPPRESS, Override, kind_title
+from patrol_missions.gui.override_layer import ADD, BOX, KINDS, LOCK, MOVE, SUPPRESS, Override, kind_icon, kind_title
 
 _OVERRIDE = Qt.ItemDataRole.UserRole + 1
-_ICONS = {
-    ADD: "symbologyAdd",
-    SUPPRESS: "symbologyRemove",
-    LOCK: "locked",
-    MOVE: "mActionMoveFeature",
-    BOX: "mActionAddPolygon",
-}
 
 
 class OverrideBox(QgsCollapsibleGroupBoxBasic):
@@ -46,7 +39,7 @@ class OverrideBox(QgsCollapsibleGroupBoxBasic):
         super().__init__(tr("Overrides"), parent)
         self._stack = stack
         self._stale = False
-        self.tools = {kind: self._tool(kind) for kind in _ICONS}
+        self.tools = {kind: self._tool(kind) for kind in KINDS}
         self.undo_button = tool_button(theme_icon("mActionUndo"), tr("Undo"), tr("Take back the last change (Ctrl+Z)."))
         self.redo_button = tool_button(theme_icon("mActionRedo"), tr("Redo"), tr("Do again what was taken back."))
         self.withdraw_button = tool_button(
@@ -85,7 +78,7 @@ class OverrideBox(QgsCollapsibleGroupBoxBasic):
             first = f"{kind_title(override.kind)} · {override.place()}"
             parts = [override.shift, tr("until {time}").format(time=ends) if ends else tr("until withdrawn")]
             told = " · ".join([override.reason, override.author, *filter(None, parts)])
-            item = QListWidgetItem(theme_icon(_ICONS.get(override.kind, "")), f"{first}\n{told}")
+            item = QListWidgetItem(theme_icon(kind_icon(override.kind)), f"{first}\n{told}")
             item.setData(_OVERRIDE, override)
             item.setToolTip(wrapped(f"{first}. {told}"))
             self.list.addItem(item)
@@ -130,7 +123,7 @@ class OverrideBox(QgsCollapsibleGroupBoxBasic):
             MOVE: tr("Click the cell of a mission, then the cell that is to have it instead."),
             BOX: tr("Draw a box that is to be patrolled as one mission."),
         }
-        button = tool_button(theme_icon(_ICONS[kind]), kind_title(kind), helps[kind])
+        button = tool_button(theme_icon(kind_icon(kind)), kind_title(kind), helps[kind])
         button.setCheckable(True)
         button.clicked.connect(lambda on: self._take(kind, on))
         return button

@@ -37,6 +37,13 @@ KINDS = (ADD, SUPPRESS, LOCK, MOVE, BOX)
 ROLE = "overrides"
 _TEXTS = ("override_id", "kind", "cell_id", "to_cell_id", "reason", "author", "shift")
 _TIMES = ("valid_from", "valid_to")
+_ICONS = {
+    ADD: "symbologyAdd",
+    SUPPRESS: "symbologyRemove",
+    LOCK: "locked",
+    MOVE: "mActionMoveFeature",
+    BOX: "mActionAddPolygon",
+}
 _COLOURS = {ADD: "#1b9e4b", SUPPRESS: "#d7301f", LOCK: "#6a51a3", MOVE: "#e08214", BOX: "#1f78b4"}
 
 
@@ -164,6 +171,11 @@ def kind_title(kind: str) -> str:
         MOVE: tr("Move the mission"),
         BOX: tr("Box"),
     }.get(kind, kind)
+
+
+def kind_icon(kind: str) -> str:
+    """Name of the icon of a kind in QGIS's theme."""
+    return _ICONS.get(kind, "")
 
 
 def _make(package: Path, crs: QgsCoordinateReferenceSystem) -> None:

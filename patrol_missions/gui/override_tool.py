@@ -65,6 +65,12 @@ class OverrideTool(QObject):
         if self._kind:
             self._canvas.unsetMapTool(self._tool())
 
+    def choose(self, kind: str, cell: str) -> None:
+        """Decide of a cell that was chosen elsewhere than on the map."""
+        layer = self._state.layer("forecast")
+        if layer is not None:
+            self.drafted.emit(Override(kind, shape_of(layer, cell), "", "", cell_id=cell))
+
     def _tool(self) -> QgsMapTool:
         return self.box if self._kind == BOX else self.points
 
@@ -142,6 +148,12 @@ def cell_at(layer: QgsVectorLayer, point: QgsPointXY) -> tuple[str, QgsGeometry]
     size = round(first.geometry().boundingBox().width(), 6)
     columns, rows = columns_rows([point.x()], [point.y()], size)
     name = cell_id(int(columns[0]), int(rows[0]))
+    shape = shape_of(layer, name)
+    return ("", shape) if shape.isNull() else (name, shape)
+
+
+def shape_of(layer: QgsVectorLayer, name: str) -> QgsGeometry:
+    """Square of a cell; null where the layer does not have it."""
     request = QgsFeatureRequest().setFilterExpression(f'"cell_id" = {QgsExpression.quotedString(name)}').setLimit(1)
     found = next(layer.getFeatures(request), None)
-    return (name, QgsGeometry(found.geometry())) if found is not None else ("", QgsGeometry())
+    return QgsGeometry(found.geometry()) if found is not None else QgsGeometry()

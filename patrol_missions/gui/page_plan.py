@@ -167,9 +167,10 @@ class PlanPage(Page):
 
     def _show_overrides(self, state: ProjectState, busy: bool) -> None:
         self.overrides.show_overrides(self._kept.listed(), self._zone)
-        self.overrides.set_able(
-            bool(self._missions) and state.layer("forecast") is not None and not busy, _overridden_since(state)
-        )
+        able = bool(self._missions) and state.layer("forecast") is not None and not busy
+        self.overrides.set_able(able, _overridden_since(state))
+        for action in self.list.overrides:
+            action.setEnabled(able)
 
     def ask(self, draft: Override) -> None:
         """Ask for the reason of what was clicked or drawn on the map."""

@@ -14,7 +14,7 @@ from patrol_missions.gui.missions import ShiftInstance
 from patrol_missions.gui.override_box import OverrideBox
 from patrol_missions.gui.override_dialog import OverrideDialog
 from patrol_missions.gui.override_layer import BOX, MOVE, SUPPRESS, Override, Overrides
-from patrol_missions.gui.override_tool import cell_at
+from patrol_missions.gui.override_tool import cell_at, shape_of
 from patrol_missions.gui.project_state import DataForm
 
 START = QDateTime.fromString("2020-01-07T04:00:00Z", Qt.DateFormat.ISODate)
@@ -176,6 +176,12 @@ def test_the_list_says_what_and_why_and_keys_work(overrides):
     assert box.hint.text() == "Plan missions applies the changes."
     box.list.keyPressEvent(undo)
     assert undone == [True]
+
+
+def test_the_square_of_a_cell_that_was_chosen_by_name(overrides, state):
+    layer = state.layer("forecast")
+    assert shape_of(layer, "1E0N").boundingBox().xMinimum() == 250
+    assert shape_of(layer, "9E9N").isNull()
 
 
 def test_one_tool_at_a_time_and_none_while_busy(overrides):

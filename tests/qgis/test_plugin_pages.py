@@ -295,6 +295,20 @@ def test_the_list_shows_districts_with_their_missions(qgis_application):
     assert not listed.mission_index(3).isValid()
 
 
+def test_a_mission_is_overridden_from_the_list_by_keyboard(qgis_application):
+    listed = MissionList()
+    listed.show_missions(read_missions(mission_layer(ROWS[1:])), {})
+    decided = []
+    listed.decided.connect(lambda kind, mission: decided.append((kind, mission.cell_id)))
+    suppress, lock = listed.actions()
+    suppress.trigger()
+    assert decided == [], "a district is no mission"
+    listed.setCurrentIndex(listed.mission_index(1))
+    suppress.trigger()
+    lock.trigger()
+    assert decided == [("suppress", "0E0N"), ("lock", "0E0N")]
+
+
 def test_colours_follow_the_map(qgis_application):
     from patrol_missions.processing_algorithms.layer_styles import category_colours, style_missions
 
