@@ -11,13 +11,16 @@ from qgis.core import (
     QgsProcessingParameterFeatureSink,
 )
 
-from patrol_missions.processing_algorithms.allocate_missions import AllocateMissionsAlgorithm
+from patrol_missions.processing_algorithms import plan_parameters as plan
 from patrol_missions.processing_algorithms.base import LayerContent
+from patrol_missions.processing_algorithms.plan_inputs import PlanAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 
-class TradeOffAlgorithm(AllocateMissionsAlgorithm):
+class TradeOffAlgorithm(PlanAlgorithm):
     """The inputs of a plan to a table of what each share of harm kept comes to."""
+
+    OUTPUT = "OUTPUT"
 
     def name(self) -> str:
         """The algorithm's id."""
@@ -46,12 +49,12 @@ class TradeOffAlgorithm(AllocateMissionsAlgorithm):
         )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
-        """The inputs of Allocate missions, but for the share that is to be decided."""
-        super().initAlgorithm(configuration)
-        self.removeParameter(self.HARM_KEPT)
-
-    def add_results(self) -> None:
-        """Declare the table."""
+        """The inputs of a plan, but for the share that is to be decided and the way from mission to mission."""
+        plan.add_numbers(self)
+        plan.add_dose_and_seed(self)
+        plan.add_circumstances(self)
+        plan.add_units(self)
+        plan.add_clock(self)
         self.add(
             QgsProcessingParameterFeatureSink(self.OUTPUT, self.tr("Trade-off"), QgsProcessing.SourceType.TypeVector),
             self.tr(
@@ -62,17 +65,11 @@ class TradeOffAlgorithm(AllocateMissionsAlgorithm):
             ),
         )
 
-    def prepare(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> None:
-        """Take hold of the layers; a table needs no style."""
-        self.hold(parameters, context)
-
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Read, reckon, write."""
-        job = self.asked("trade_off", parameters, context, feedback)
+        job = self.asked("trade_off", parameters, context, feedback, {})
         table = self.run_job(job, feedback, span=(0.4, 0.95)).tables["curve"]
         content = LayerContent(table, list(table.columns))
         step = PartialFeedback(feedback, 0.95, 1.0)
