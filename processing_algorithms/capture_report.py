@@ -67,6 +67,7 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     PREVIOUS = "PREVIOUS"
     AREAS = plan_circumstances.AREAS
     AREA_FIELD = plan_circumstances.AREA_FIELD
+    AREA_PEOPLE_FIELD = plan_circumstances.AREA_PEOPLE_FIELD
     WEIGHTS_PRESET = "WEIGHTS_PRESET"
     WEIGHTS = "WEIGHTS"
     TIME_ZONE = "TIME_ZONE"
@@ -284,10 +285,10 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
             forecast = read_forecast(self._layers[self.FORECAST], feedback)
             tables["forecast"] = forecast
             if self.AREAS in self._layers:
-                reader = PlanReader(crs, transforms, self._size_m, feedback)
+                reader = PlanReader(crs, transforms, self._size_m, forecast, feedback)
                 field = self.parameterAsString(parameters, self.AREA_FIELD, context)
-                cells = np.unique(np.stack([forecast["col"], forecast["row"]]), axis=1)
-                tables["areas"] = reader.neighbourhoods(self._layers[self.AREAS], field, cells[0], cells[1])
+                people = self.parameterAsFields(parameters, self.AREA_PEOPLE_FIELD, context)
+                tables["areas"] = reader.neighbourhoods(self._layers[self.AREAS], field, people)
         return tables
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,6 @@ from qgis.core import (
     QgsCoordinateTransformContext,
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingFeedback,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsWkbTypes,
@@ -22,14 +22,18 @@ from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
+from patrol_missions.processing_algorithms import checks
+from patrol_missions.processing_algorithms.area_values import area_values
 from patrol_missions.processing_algorithms.areas import AreaReader, polygons_only
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm
 from patrol_missions.processing_algorithms.cell_shares import Window, cell_shares
 from patrol_missions.processing_algorithms.days import moments, spelled
 from patrol_missions.processing_algorithms.parameters import tr
+from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 AREAS = "AREAS"
 AREA_FIELD = "AREA_FIELD"
+AREA_PEOPLE_FIELD = "AREA_PEOPLE_FIELD"
 BOX = "box"
 _TEXTS = ("kind", "reason", "author", "shift", "box")
 _MOMENTS = ("valid_from", "valid_to")
@@ -37,7 +41,7 @@ _CELLS = {"cell_id": ("col", "row"), "to_cell_id": ("to_col", "to_row")}
 
 
 def add_neighbourhoods(algorithm: PatrolAlgorithm, what_for: str) -> None:
-    """Declare neighbourhoods and the field with their names.
+    """Declare neighbourhoods, the field with their names and those with their people.
 
     :param what_for: first sentence of the help
     """
@@ -47,10 +51,22 @@ def add_neighbourhoods(algorithm: PatrolAlgorithm, what_for: str) -> None:
         what_for + " " + tr("A cell belongs to the one that holds most of it."),
         advanced=True,
     )
-    kind = QgsProcessingParameterField.DataType.Any
+    kind = QgsProcessingParameterField.DataType
     algorithm.add(
-        QgsProcessingParameterField(AREA_FIELD, tr("Name field of the neighbourhoods"), None, AREAS, kind, False, True),
+        QgsProcessingParameterField(
+            AREA_FIELD, tr("Name field of the neighbourhoods"), None, AREAS, kind.Any, False, True
+        ),
         tr("Field with what each neighbourhood is called."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterField(
+            AREA_PEOPLE_FIELD, tr("People fields of the neighbourhoods"), None, AREAS, kind.Numeric, True, True
+        ),
+        tr(
+            "Fields that count who lives and works in each polygon; they are added up. People are taken to be spread "
+            "evenly over a polygon, and each cell gets those of the share that lies in it."
+        ),
         advanced=True,
     )
 
@@ -61,7 +77,10 @@ def neighbourhoods_problem(
     """What is wrong with what :func:`add_neighbourhoods` was given; empty when nothing is."""
     if parameters.get(AREAS) and not algorithm.parameterAsString(parameters, AREA_FIELD, context):
         return tr("The neighbourhoods have no name field. Choose the field with what each is called.")
-    return ""
+    fields = algorithm.parameterAsFields(parameters, AREA_PEOPLE_FIELD, context)
+    if not parameters.get(AREAS) or not fields:
+        return ""
+    return checks.numbers_problem(algorithm.source(parameters, AREAS, context), fields)
 
 
 class PlanReader:
@@ -69,6 +88,7 @@ class PlanReader:
 
     :param crs: of the grid
     :param size_m: side of a cell
+    :param forecast: its cells are those that can be patrolled
     """
 
     def __init__(
@@ -76,9 +96,13 @@ class PlanReader:
         crs: QgsCoordinateReferenceSystem,
         transforms: QgsCoordinateTransformContext,
         size_m: float,
-        feedback: QgsProcessingFeedback,
+        forecast: Table,
+        feedback: PartialFeedback,
     ) -> None:
         self._crs, self._transforms, self._size_m, self._feedback = crs, transforms, size_m, feedback
+        columns, rows = (forecast[name].astype(np.int64) for name in ("col", "row"))
+        _, first = np.unique(grid.cell_keys(columns, rows), return_index=True)
+        self._columns, self._rows = columns[first], rows[first]
 
     def overrides(self, source: LayerSource) -> dict[str, Table]:
         """Tables ``overrides`` and, where boxes were drawn, ``boxes``, as the engine takes them."""
@@ -104,16 +128,20 @@ class PlanReader:
         names = self._box_names(found, kinds)
         return {"overrides": table.with_text("box", names), "boxes": self._boxes(source, names)}
 
-    def neighbourhoods(self, source: LayerSource, field: str, columns: np.ndarray, rows: np.ndarray) -> Table:
-        """The area that holds most of each cell, as a table of the cells that are in one."""
+    def neighbourhoods(self, source: LayerSource, field: str, people: Sequence[str] = ()) -> Table:
+        """The area that holds most of each cell, as a table of the cells that are in one.
+
+        :param people: fields with the people of each polygon; their sum is shared out over the cells by area
+        """
+        columns, rows = self._columns, self._rows
+        reader = AreaReader(self._crs, self._transforms, self._feedback)
         block = grid.Block.of(columns, rows)
         height, width = block.index.shape
         window = Window(block.column, block.row, width, height)
         most = np.zeros(len(columns))
         best = np.full(len(columns), -1, dtype=np.int64)
         names = []
-        areas = AreaReader(self._crs, self._transforms, self._feedback).areas_by(source, field)
-        for number, (name, area) in enumerate(areas.items()):
+        for number, (name, area) in enumerate(reader.areas_by(source, field).items()):
             names.append(name)
             near = Window.around(area.boundingBox(), self._size_m).overlap(window)
             if near is None:
@@ -129,8 +157,11 @@ class PlanReader:
                 tr("No polygon of layer “{layer}” is inside the forecast.").format(layer=source.name),
                 tr("Choose the neighbourhoods of the same place."),
             )
-        table = Table({"col": columns[inside], "row": rows[inside]})
-        return table.with_text("area", [names[number] for number in best[inside].tolist()])
+        found = {"col": columns[inside], "row": rows[inside]}
+        if people:
+            shared = area_values(reader, source, (people, ()), (columns, rows, self._size_m), self._feedback)
+            found["people"] = sum(values for _, values in shared)[inside]
+        return Table(found).with_text("area", [names[number] for number in best[inside].tolist()])
 
     def units(self, source: LayerSource) -> Table:
         """Units with their district and the minutes that they have for missions in a shift."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback
 
 from patrol_missions.bridge.sources import LayerSource
@@ -16,6 +15,7 @@ from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms import plan_parameters as plan
 from patrol_missions.processing_algorithms.base import PatrolAlgorithm
 from patrol_missions.processing_algorithms.forecast_layer import category_labels, read_forecast
+from patrol_missions.processing_algorithms.parameters import tr
 from patrol_missions.processing_algorithms.plan_circumstances import PlanReader
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -31,7 +31,18 @@ class PlanAlgorithm(PatrolAlgorithm):
         shared.quota_rows(parameters.get(plan.QUOTAS))
         dose_limits.limit_rules(parameters.get(plan.LIMITS, dose_limits.DEFAULT_LIMITS))
         sentence = plan_circumstances.neighbourhoods_problem(self, parameters, context)
+        sentence = sentence or self._limits_problem(parameters)
         return sentence or checks.forecast_problem(self.source(parameters, plan.FORECAST, context))
+
+    def _limits_problem(self, parameters: dict[str, Any]) -> str:
+        """Limits that have nothing to go by."""
+        given = [name for name in plan.AREA_LIMITS if parameters.get(name) is not None]
+        if given and not parameters.get(plan_circumstances.AREAS):
+            limit = self.parameterDefinition(given[0]).description()
+            return tr("“{limit}” needs neighbourhoods. Choose their layer, or leave it blank.").format(limit=limit)
+        if plan.AREA_MINUTES_PER_1000 in given and not parameters.get(plan_circumstances.AREA_PEOPLE_FIELD):
+            return tr("The limit per 1,000 people needs people. Choose the fields that count them, or leave it blank.")
+        return ""
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -88,7 +99,7 @@ class PlanAlgorithm(PatrolAlgorithm):
     ) -> dict[str, Table]:
         """What the plan goes by beside the forecast."""
         crs, transforms = self.forecast.crs, context.transformContext()
-        reader = PlanReader(crs, transforms, self.size_m, feedback)
+        reader = PlanReader(crs, transforms, self.size_m, forecast, feedback)
         tables: dict[str, Table] = {}
         if self._visits is not None:
             tables["visits"] = visits.read(self._visits, crs, transforms, self.size_m, feedback)
@@ -96,8 +107,8 @@ class PlanAlgorithm(PatrolAlgorithm):
             tables |= reader.overrides(self._layers[plan.OVERRIDES])
         if plan_circumstances.AREAS in self._layers:
             field = self.parameterAsString(parameters, plan_circumstances.AREA_FIELD, context)
-            cells = np.unique(np.stack([forecast["col"], forecast["row"]]), axis=1)
-            tables["areas"] = reader.neighbourhoods(self._layers[plan_circumstances.AREAS], field, cells[0], cells[1])
+            people = self.parameterAsFields(parameters, plan_circumstances.AREA_PEOPLE_FIELD, context)
+            tables["areas"] = reader.neighbourhoods(self._layers[plan_circumstances.AREAS], field, people)
         if plan.UNITS in self._layers:
             tables["units"] = reader.units(self._layers[plan.UNITS])
         return tables
@@ -119,6 +130,7 @@ class PlanAlgorithm(PatrolAlgorithm):
             "dose_rules": rules,
             "area_share": None if share is None else share / 100.0,
             "area_harm_ratio": number(plan.AREA_HARM_RATIO),
+            "area_minutes_per_1000": number(plan.AREA_MINUTES_PER_1000),
             "exploration": self.parameterAsDouble(parameters, plan.EXPLORATION, context) / 100.0,
             "control": self.parameterAsDouble(parameters, plan.CONTROL, context) / 100.0,
             "most_missions": self.parameterAsInt(parameters, plan.MOST_MISSIONS, context),

@@ -32,10 +32,14 @@ EXPLORATION = "EXPLORATION"
 CONTROL = "CONTROL"
 AREA_SHARE = "AREA_SHARE"
 AREA_HARM_RATIO = "AREA_HARM_RATIO"
+AREA_MINUTES_PER_1000 = "AREA_MINUTES_PER_1000"
 UNITS = "UNITS"
 MOST_MISSIONS = "MOST_MISSIONS"
 SPEED_KMH = "SPEED_KMH"
 TIME_ZONE = "TIME_ZONE"
+
+AREA_LIMITS = (AREA_SHARE, AREA_HARM_RATIO, AREA_MINUTES_PER_1000)
+"""Limits of neighbourhoods."""
 
 AS_IN_FORECAST = "As in the forecast"
 """The choice that keeps the forecast's own harm (stored in models and scripts)."""
@@ -162,6 +166,18 @@ def _add_areas(algorithm: PatrolAlgorithm) -> None:
         ),
         advanced=True,
         decimals=2,
+    )
+    algorithm.add(
+        QgsProcessingParameterNumber(
+            AREA_MINUTES_PER_1000, tr("Most minutes per 1,000 people"), _REAL, None, True, 0.0, 100_000.0
+        ),
+        tr(
+            "Most minutes of patrol per 1,000 people of a neighbourhood in seven days; blank for no limit, and none "
+            "below 50 people. Patrol and missions before the shift count with visits of patrol, or Mind doses; "
+            "otherwise each shift counts alone."
+        ),
+        advanced=True,
+        decimals=1,
     )
 
 

@@ -91,16 +91,20 @@ def test_visits_neighbourhoods_and_the_plan_before(chain: Chain, keep: Any) -> N
     extent = chain.layer("forecast").extent()
     middle = (extent.xMinimum() + extent.xMaximum()) / 2
     halves = [
-        (box(left, extent.yMinimum(), right, extent.yMaximum()), [name])
-        for name, left, right in (("Mill", extent.xMinimum(), middle), ("Quay", middle, extent.xMaximum()))
+        (box(left, extent.yMinimum(), right, extent.yMaximum()), [name, people])
+        for name, left, right, people in (
+            ("Mill", extent.xMinimum(), middle, 8000),
+            ("Quay", middle, extent.xMaximum(), 2000),
+        )
     ]
     answer = report(
         chain,
         keep(morning_after(chain)),
         FORECAST=chain.path("forecast"),
         VISITS=keep(visits),
-        AREAS=keep(memory_layer("Polygon", halves, "name:string", crs, name="Areas")),
+        AREAS=keep(memory_layer("Polygon", halves, "name:string,people:int", crs, name="Areas")),
         AREA_FIELD="name",
+        AREA_PEOPLE_FIELD="people",
         PREVIOUS=chain.path("missions"),
         OUTPUT="memory:",
         EXPOSURE="memory:",
@@ -109,6 +113,10 @@ def test_visits_neighbourhoods_and_the_plan_before(chain: Chain, keep: Any) -> N
     assert set(exposure) == {"Mill", "Quay"}
     assert sum(row["delivered_minutes"] for row in exposure.values()) == pytest.approx(15 * len(stays))
     assert {row["name"] for row in rows(answer["OUTPUT"]) if row["part"] == "area"} >= {"Mill", "Quay"}
+    for row in exposure.values():
+        assert row["minutes_per_1000"] == pytest.approx(1000 * row["planned_minutes"] / row["people"])
+    assert 2000 < sum(row["people"] for row in exposure.values()) < 10_000  # some of the boxes is outside the cells
+    assert "Minutes per 1,000 people" in Path(answer["REPORT"]).read_text(encoding="utf-8")
 
 
 def test_without_a_forecast_there_is_no_comparison(chain: Chain, keep: Any) -> None:

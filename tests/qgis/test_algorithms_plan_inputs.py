@@ -7,33 +7,9 @@ from typing import Any
 
 import pytest
 from made_layers import box, memory_layer
-from qgis.core import NULL, QgsProcessingException, QgsVectorLayer
+from plans import allocate, overrides, refused, rows
+from qgis.core import NULL
 from sample_chain import Chain
-
-FIELDS = "cell_id:string,to_cell_id:string,kind:string,reason:string,author:string,box:string"
-
-
-def allocate(chain: Chain, **given: Any) -> dict[str, Any]:
-    import processing
-
-    parameters = {"FORECAST": chain.path("forecast"), "MISSIONS_PER_DISTRICT": 2, "OUTPUT": "memory:", **given}
-    return dict(processing.run("patrolmissions:allocatemissions", parameters))
-
-
-def refused(chain: Chain, **given: Any) -> str:
-    with pytest.raises(QgsProcessingException) as caught:
-        allocate(chain, **given)
-    return str(caught.value)
-
-
-def rows(layer: QgsVectorLayer) -> list[dict[str, Any]]:
-    return [dict(zip(layer.fields().names(), feature.attributes())) for feature in layer.getFeatures()]
-
-
-def overrides(*given: tuple[Any, ...], crs: str) -> QgsVectorLayer:
-    """Rows of WKT, cell, other cell, kind and name of the box."""
-    made_of = [(wkt, [cell, there, kind, "asked by residents", "Ana", name]) for wkt, cell, there, kind, name in given]
-    return memory_layer("Polygon", made_of, FIELDS, crs, name="Overrides")
 
 
 def test_people_overrule_the_draw_and_it_says_so(chain: Chain, keep: Any) -> None:
