@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
+from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms import plan_parameters as plan
 from patrol_missions.processing_algorithms.base import LayerContent, cell_layer, in_order
 from patrol_missions.processing_algorithms.layer_styles import style_missions
@@ -116,6 +117,14 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
             self.tr("The plan with all that it was made from, for Publish plan and Replay plan."),
         )
         self.add_outputs(QgsProcessingOutputNumber(self.MISSIONS, self.tr("Number of missions")))
+
+    def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        """What is wrong with the inputs, or with the field of the streets' speed."""
+        field = self.parameterAsString(parameters, plan.STREET_SPEED_FIELD, context)
+        if parameters.get(plan.STREETS) and field:
+            streets = self.source(parameters, plan.STREETS, context)
+            return super().problem(parameters, context) or checks.numbers_problem(streets, [field])
+        return super().problem(parameters, context)
 
     def prepare(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -1,4 +1,4 @@
-"""What a plan goes by beside the forecast, read from layers: overrides, boxes, neighbourhoods and units."""
+"""What a plan goes by beside the forecast, read from layers: overrides, neighbourhoods, units, streets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
+    QgsRectangle,
     QgsWkbTypes,
 )
 
 from patrol_missions.bridge.batches import As
 from patrol_missions.bridge.layers import read_table
+from patrol_missions.bridge.shapes import Target, read_segments
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
@@ -170,6 +172,18 @@ class PlanReader:
         kinds = {"unit": As.LABEL, "district": As.LABEL, "minutes": As.NUMBER, "shift": As.LABEL}
         columns = {name: (there[name], kind) for name, kind in kinds.items() if name in there}
         return read_table(source, columns, self._feedback)
+
+    def streets(self, source: LayerSource, speed_field: str) -> Table:
+        """Straight pieces of streets and the speed on them, NaN where the field has none.
+
+        :param speed_field: km/h; empty where the layer does not say
+        """
+        target = Target(self._crs, self._transforms, self._size_m, QgsRectangle())
+        speeds = read_segments(source, target, self._feedback, speed_field)
+        ends = np.concatenate([np.empty((0, 4)), *(each.ends for each in speeds.values())])
+        speed = [np.full(len(each.ends), np.nan if text is None else float(text)) for text, each in speeds.items()]
+        places = dict(zip(("x0", "y0", "x1", "y1"), ends.T.copy()))
+        return Table({**places, "speed_kmh": np.concatenate([np.empty(0), *speed])})
 
     def _box_names(self, found: Table, kinds: list[str]) -> list[str | None]:
         """What each box is called; those without a name are numbered."""

@@ -53,8 +53,8 @@ class PlanAlgorithm(PatrolAlgorithm):
         self._visits = visits.source_of(self, parameters, plan.VISITS, context)
         self._layers = {
             name: LayerSource.from_parameter(self, parameters, name, context)
-            for name in (plan.OVERRIDES, plan_circumstances.AREAS, plan.UNITS)
-            if parameters.get(name)
+            for name in (plan.OVERRIDES, plan_circumstances.AREAS, plan.UNITS, plan.STREETS)
+            if self.parameterDefinition(name) is not None and parameters.get(name)
         }
 
     def asked(
@@ -111,6 +111,9 @@ class PlanAlgorithm(PatrolAlgorithm):
             tables["areas"] = reader.neighbourhoods(self._layers[plan_circumstances.AREAS], field, people)
         if plan.UNITS in self._layers:
             tables["units"] = reader.units(self._layers[plan.UNITS])
+            if plan.STREETS in self._layers:
+                field = self.parameterAsString(parameters, plan.STREET_SPEED_FIELD, context)
+                tables["streets"] = reader.streets(self._layers[plan.STREETS], field)
         return tables
 
     def _limits(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, Any]:

@@ -65,3 +65,10 @@ def in_west(chain: Chain, layer: QgsVectorLayer) -> dict[str, int]:
         start = feature["start"].toString("yyyy-MM-dd HH:mm")
         found[start] = found.get(start, 0) + (feature.geometry().centroid().asPoint().x() < middle)
     return found
+
+
+def crews(chain: Chain, minutes: float = 120.0) -> QgsVectorLayer:
+    """One unit in each district."""
+    districts = sorted({str(row["district"]) for row in rows(chain.layer("grid"))})
+    made_of = [(None, [f"Adam {number}", district, minutes]) for number, district in enumerate(districts)]
+    return memory_layer("None", made_of, "unit:string,district:string,minutes:double", name="Crews")
