@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
@@ -13,6 +14,7 @@ from qgis.core import (
     QgsProcessingParameterFileDestination,
 )
 
+from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import checks
 from patrol_missions.processing_algorithms import plan_parameters as plan
 from patrol_missions.processing_algorithms.base import LayerContent, cell_layer, in_order
@@ -29,6 +31,7 @@ _FIRST = (
     "order",
     "window",
     "dose_minutes",
+    "visits",
     "top_categories",
     "purpose",
     "reasons",
@@ -139,13 +142,15 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
         """Read, draw, write."""
         decided = {
             "harm_kept": self.parameterAsDouble(parameters, plan.HARM_KEPT, context) / 100.0,
+            "revisit_gap_minutes": self.parameterAsDouble(parameters, plan.REVISIT_GAP_MINUTES, context),
             "speed_kmh": self.parameterAsDouble(parameters, plan.SPEED_KMH, context),
         }
         job = self.asked("allocate_missions", parameters, context, feedback, decided)
         file = self.parameterAsFileOutput(parameters, self.PLAN, context)
         result = self.run_job(job, feedback, {"plan": file}, (0.4, 0.8))
         feedback.setProgressText(self.tr("Writing the missions"))
-        missions = result.tables["missions"]
+        visits = self.parameterAsInt(parameters, plan.VISITS_PER_MISSION, context)
+        missions = _with_visits(result.tables["missions"], visits)
         content = cell_layer(missions, self.size_m, self.forecast.crs, _FIRST)
         output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.8, 0.95))
         allocation = result.tables["allocation"]
@@ -161,3 +166,8 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
             self.PLAN: file,
             self.MISSIONS: len(missions),
         }
+
+
+def _with_visits(missions: Table, number: int) -> Table:
+    """The missions with the number of visits of each."""
+    return Table({**missions.columns, "visits": np.full(len(missions), number, dtype=np.int32)}, missions.labels)

@@ -42,6 +42,7 @@ _KINDS = {
     "start": As.TIME,
     "end": As.TIME,
     "dose_minutes": As.NUMBER,
+    "visits": As.NUMBER,
     "box": As.LABEL,
     "time_zone": As.LABEL,
 }

@@ -137,4 +137,5 @@ class PlanAlgorithm(PatrolAlgorithm):
             "exploration": self.parameterAsDouble(parameters, plan.EXPLORATION, context) / 100.0,
             "control": self.parameterAsDouble(parameters, plan.CONTROL, context) / 100.0,
             "most_missions": self.parameterAsInt(parameters, plan.MOST_MISSIONS, context),
+            "visits": self.parameterAsInt(parameters, plan.VISITS_PER_MISSION, context),
         }

@@ -36,6 +36,8 @@ AREA_HARM_RATIO = "AREA_HARM_RATIO"
 AREA_MINUTES_PER_1000 = "AREA_MINUTES_PER_1000"
 UNITS = "UNITS"
 MOST_MISSIONS = "MOST_MISSIONS"
+VISITS_PER_MISSION = "VISITS_PER_MISSION"
+REVISIT_GAP_MINUTES = "REVISIT_GAP_MINUTES"
 SPEED_KMH = "SPEED_KMH"
 STREETS = "STREETS"
 STREET_SPEED_FIELD = "STREET_SPEED_FIELD"
@@ -196,13 +198,26 @@ def add_units(algorithm: PatrolAlgorithm) -> None:
     )
     algorithm.add(
         QgsProcessingParameterNumber(MOST_MISSIONS, tr("Most missions of a unit"), _WHOLE, 3, False, 1, 100),
-        tr("Missions that one unit takes in a shift at most."),
+        tr("Missions that one unit takes in a shift at most; where missions have several visits, visits."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterNumber(VISITS_PER_MISSION, tr("Visits per mission"), _WHOLE, 1, False, 1, 10),
+        tr("How often each mission is visited in its shift, each time for as long as the minutes per mission say."),
         advanced=True,
     )
 
 
 def add_travel(algorithm: PatrolAlgorithm) -> None:
-    """Declare how units get from mission to mission."""
+    """Declare how far visits of a mission are apart, and how units get from mission to mission."""
+    algorithm.add(
+        QgsProcessingParameterNumber(
+            REVISIT_GAP_MINUTES, tr("Minutes between visits of a mission"), _REAL, 120.0, False, 0.0, 1440.0
+        ),
+        tr("From the end of one visit of a mission to the begin of its next one at least."),
+        advanced=True,
+        decimals=1,
+    )
     algorithm.add(
         QgsProcessingParameterNumber(SPEED_KMH, tr("Speed of travel (km/h)"), _REAL, 30.0, False, 1.0, 200.0),
         tr(

@@ -241,6 +241,13 @@ def test_patrol_delivered_and_where_it_went(tmp_path: Path) -> None:
     assert values["delivered_uneven_by_harm"] == pytest.approx(42 / 78 - 6 / 60)
 
 
+def test_every_visit_of_a_mission_is_planned_patrol(tmp_path: Path) -> None:
+    planned = missions((0, 0), (0, 7), minutes=20.0)
+    twice = Table({**planned.columns, "visits": np.array([1, 3])}, planned.labels)
+    found, _ = told(tmp_path, {"missions": twice, "incidents": incidents(*TONIGHT), "forecast": forecast()})
+    assert found.values["planned_minutes"] == 80
+
+
 def test_areas_take_the_place_of_districts(tmp_path: Path) -> None:
     areas = Table({"col": np.arange(10), "row": np.zeros(10, dtype=int), "people": np.full(10, 20.0)})
     areas = areas.with_text("area", ["Mill"] * 4 + ["Quay"] * 6)

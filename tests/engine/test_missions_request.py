@@ -253,3 +253,25 @@ def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
     rows = [{"category": name, "severity": 0} for name in LABELS.values()]
     with pytest.raises(InputError, match="No category has a weight above 0"):
         allocate(tmp_path, weights=rows)
+
+
+def test_every_visit_of_a_mission_counts_as_patrol(tmp_path: Path) -> None:
+    rules = {"hard_minutes_24h": 30.0, "soft_minutes_24h": None, "most_consecutive": None, "cool_down_hours": 0.0}
+
+    def most_in_a_day(**given: Any) -> int:
+        missions = allocate(tmp_path, dose_rules=rules, harm_kept=1.0, revisit_gap_minutes=10.0, **given)
+        table = missions.tables["missions"].take(missions.tables["missions"]["start"] < START + np.timedelta64(1, "D"))
+        return int(np.unique(np.column_stack([table["col"], table["row"]]), axis=0, return_counts=True)[1].max())
+
+    assert most_in_a_day() == 2
+    assert most_in_a_day(visits=2) == 1
+
+
+def test_every_visit_of_a_mission_counts_against_the_limit_of_its_area(tmp_path: Path) -> None:
+    one = areas(1)
+    people = float(one["people"].sum())
+    given: dict[str, Any] = {"area_minutes_per_1000": 60.0 * 1000.0 / people, "revisit_gap_minutes": 10.0}
+    asked = allocate(tmp_path, {"areas": one}, **given)
+    twice = allocate(tmp_path, {"areas": one}, visits=2, **given)
+    shifts = len(np.unique(FORECAST["start"]))
+    assert [len(each.tables["missions"]) for each in (asked, twice)] == [4 * shifts, 2 * shifts]

@@ -63,6 +63,28 @@ def test_streets_have_speeds_of_their_own(chain: Chain, keep: Any) -> None:
     assert ways(chain, keep, STREETS=keep(blank), STREET_SPEED_FIELD="limit") == unsaid
 
 
+def test_missions_are_visited_as_often_as_said_and_not_sooner(chain: Chain, keep: Any) -> None:
+    def gaps(**given: Any) -> list[float]:
+        answer = allocate(chain, ROUTES="memory:", **given)
+        assert {row["visits"] for row in rows(answer["OUTPUT"])} == {given["VISITS_PER_MISSION"]}
+        visits: dict[str, list[dict[str, Any]]] = {}
+        for row in rows(answer["ROUTES"]):
+            visits.setdefault(row["mission_id"], []).append(row)
+        assert len(visits) == answer["MISSIONS"]
+        assert {len(each) for each in visits.values()} == {given["VISITS_PER_MISSION"]}
+        ordered = [sorted(each, key=lambda row: row["visit"]) for each in visits.values()]
+        return [
+            before["planned_end"].secsTo(after["planned_start"]) / 60
+            for each in ordered
+            for before, after in zip(each, each[1:])
+        ]
+
+    assert min(gaps(VISITS_PER_MISSION=3)) >= 120
+    assert 30 <= min(gaps(VISITS_PER_MISSION=3, REVISIT_GAP_MINUTES=30)) < 120
+    few = allocate(chain, UNITS=keep(crews(chain)), VISITS_PER_MISSION=3)["MISSIONS"]
+    assert few == allocate(chain, UNITS=keep(crews(chain)))["MISSIONS"] / 3  # a unit makes three visits at most
+
+
 def test_streets_that_cannot_be_get_a_sentence(chain: Chain, keep: Any) -> None:
     units = keep(crews(chain))
     none = keep(memory_layer("LineString", [], "limit:double,name:string", name="Nowhere"))

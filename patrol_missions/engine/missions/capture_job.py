@@ -44,7 +44,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         ``cell_size_m``; ``time_zone`` (IANA); ``weights`` (rows) and ``weights_preset`` (key), by which harm is told;
         ``labels`` {field of the forecast: category}.
     tables
-        ``missions`` (``col, row, shift, start, end``, perhaps ``shift_date, district, dose_minutes, box``);
+        ``missions`` (``col, row, shift, start, end``, perhaps ``shift_date, district, dose_minutes, visits,
+        box``);
         ``incidents`` (``x, y, category, start``, perhaps ``end, reported, time_known, district``); perhaps ``forecast``
         that the missions were made from, ``visits`` of patrol, ``areas`` (``col, row, area``, perhaps ``people``) and
         ``previous``, missions of the plan before.

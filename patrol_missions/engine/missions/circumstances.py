@@ -27,13 +27,15 @@ def of(
     tables: Mapping[str, Table],
     candidates: Candidates,
     dose_minutes: float,
+    visits_of_mission: int,
     clock: Zone,
 ) -> tuple[Circumstances, tuple[str, ...]]:
     """Circumstances and sentences that the user should read.
 
     :param parameters: ``cell_size_m``; ``dose_rules``, or null to leave doses out of account
     :param tables: perhaps ``visits``, ``areas`` (``col, row, area, people``), ``overrides`` and ``boxes``
-    :param dose_minutes: of one mission
+    :param dose_minutes: of one visit
+    :param visits_of_mission: in its shift
     """
     columns, rows = candidates.columns, candidates.rows
     areas = Areas.of(tables["areas"], columns, rows) if "areas" in tables else Areas.none(len(columns))
@@ -41,7 +43,7 @@ def of(
     if "overrides" in tables and len(tables["overrides"]):
         overrides = Overrides.of(tables["overrides"], tables.get("boxes"), columns, rows)
     if parameters.get("dose_rules") is None:
-        return Circumstances(areas, overrides), ()
+        return Circumstances(areas, overrides, None, visits_of_mission), ()
     rules = DoseRules.of(parameters["dose_rules"])
     nobody = np.zeros(0, dtype=np.int64)
     visits = Visits.of(len(columns), nobody, nobody, nobody)
@@ -51,8 +53,8 @@ def of(
         visits, warnings = presence.read(cells, tables["visits"], float(parameters["cell_size_m"]), clock)
     first = int(candidates.groups.start[0].astype(np.int64))
     shifts = shift_instances(candidates.groups, clock)
-    state = DoseState.of(visits, first, rules, shifts, dose_minutes, areas.people)
-    return Circumstances(areas, overrides, state), warnings
+    state = DoseState.of(visits, first, rules, shifts, dose_minutes * visits_of_mission, areas.people)
+    return Circumstances(areas, overrides, state, visits_of_mission), warnings
 
 
 def shift_instances(groups: Groups, clock: Zone) -> tuple[Ints, Ints]:

@@ -84,7 +84,7 @@ class PastPlan:
         """Missions of the shifts that had begun by a moment.
 
         :param missions: ``col, row, shift, start, end`` (UTC), perhaps ``shift_date``, ``district``, ``dose_minutes``
-            and ``box``
+            (of a visit), ``visits`` and ``box``
         :param candidates: the forecast that the missions were drawn from, perhaps of more shifts
         :param around: ``col, row`` and perhaps ``district`` of what else is looked at; cells where there is no forecast
         :param last: seconds UTC
@@ -115,9 +115,8 @@ class PastPlan:
         kept, shift = missions.take(rows), number[shift[rows]]
         columns, lines, district, districts = _ground(kept, candidates, around)
         cell = _cells(kept, columns, lines)
-        minutes = kept["dose_minutes"].astype(np.float64) if "dose_minutes" in kept else np.full(len(kept), _MINUTES)
         place, at = np.unique(shift * len(columns) + cell, return_inverse=True)
-        planned = sums(at.reshape(-1), np.nan_to_num(minutes, nan=_MINUTES), len(place))
+        planned = sums(at.reshape(-1), _minutes(kept), len(place))
         shift, cell = place // len(columns), place % len(columns)
         ground = (columns, lines, district, districts, size_m, candidates)
         plan = cls(instances.take(fine), names, shift, cell, planned, len(kept), *ground, tuple(told))
@@ -199,6 +198,14 @@ def _cells(missions: Table, columns: Ints, rows: Ints) -> Ints:
         at = int(strange[0])
         raise _strange(int(missions["col"][at]), int(missions["row"][at]))
     return found
+
+
+def _minutes(missions: Table) -> Floats:
+    """Planned in each mission, all its visits together."""
+    number = len(missions)
+    dose = missions["dose_minutes"].astype(np.float64) if "dose_minutes" in missions else np.full(number, _MINUTES)
+    visits = missions["visits"].astype(np.float64) if "visits" in missions else np.ones(number)
+    return np.nan_to_num(dose, nan=_MINUTES) * np.nan_to_num(visits, nan=1.0)
 
 
 def _strange(column: int, row: int) -> InputError:

@@ -85,11 +85,13 @@ class Circumstances:
     """What a plan has to go by beside forecast and settings.
 
     :param dose: what patrol has delivered, as of the first shift; ``None`` leaves doses out of account
+    :param visits: of each mission in its shift, each as long as the settings say
     """
 
     areas: Areas
     overrides: Overrides
     dose: DoseState | None = None
+    visits: int = 1
 
     @classmethod
     def none(cls, cells: int) -> Circumstances:
@@ -292,7 +294,8 @@ class _Shift:
             return None
         harm = np.zeros(len(areas.area))
         harm[self.cell] = self.harm
-        most = areas.most(settings.areas, missions, harm, self.minutes, settings.dose_minutes)
+        dose_minutes = settings.dose_minutes * self.run.given.visits
+        most = areas.most(settings.areas, missions, harm, self.minutes, dose_minutes)
         area = areas.area[self.cell]
         held = np.bincount(area[self.forced & (area >= 0)], minlength=len(areas.names))
         boxes = np.bincount([box.area for box in self.boxes if box.area >= 0], minlength=len(areas.names))
@@ -376,4 +379,5 @@ class _Shift:
         start, end = (int(each.astype(np.int64)) for each in (self.start, self.end))
         cells = [self.cell[missions], *(placed.box.cell for placed in self.boxes)]
         parts = [np.full(len(cells[0]), minutes), *(minutes * placed.box.share for placed in self.boxes)]
-        run.dose = run.dose.after(np.concatenate(cells), np.concatenate(parts), start, end)
+        visits = run.given.visits
+        run.dose = run.dose.after(np.concatenate(cells * visits), np.concatenate(parts * visits), start, end)

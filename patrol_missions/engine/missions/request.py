@@ -47,12 +47,12 @@ class Request:
         settings = _settings(parameters)
         clock = zone(str(parameters.get("time_zone") or "UTC"))
         found, warnings = _weighed(parameters, tables["forecast"])
-        given, told = circumstances.of(parameters, tables, found, settings.dose_minutes, clock)
         rules = Rules(
             _whole(parameters.get("most_missions"), Rules.most_missions, "The number of missions of a unit"),
             _whole(parameters.get("visits"), Rules.visits, "The number of visits of a mission"),
             _number(parameters.get("revisit_gap_minutes"), Rules.revisit_gap_minutes, "The time between two visits"),
         )
+        given, told = circumstances.of(parameters, tables, found, settings.dose_minutes, rules.visits, clock)
         travel = Travel(
             _number(parameters.get("speed_kmh"), Travel.speed_kmh, "The speed of travel"),
             _number(parameters.get("allowance_minutes"), Travel.allowance_minutes, "The time for the way"),
