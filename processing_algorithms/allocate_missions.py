@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from qgis.core import (
+    QgsGeometry,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingParameterFeatureSink,
     QgsProcessingParameterFileDestination,
+    QgsWkbTypes,
 )
 
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks
+from patrol_missions.processing_algorithms import checks, squares
 from patrol_missions.processing_algorithms import plan_parameters as plan
 from patrol_missions.processing_algorithms.base import LayerContent, cell_layer, in_order
-from patrol_missions.processing_algorithms.layer_styles import style_missions
+from patrol_missions.processing_algorithms.layer_styles import style_chances, style_missions
 from patrol_missions.processing_algorithms.plan_inputs import PlanAlgorithm
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -39,6 +43,8 @@ _FIRST = (
 )
 """Fields of the missions that people look for, before the forecast's numbers."""
 
+_FIRST_OF_CHANCES = ("cell_id", "district", "shift", "start", "end", "mission_chance", "outcome")
+
 
 class AllocateMissionsAlgorithm(PlanAlgorithm):
     """A forecast layer to missions."""
@@ -46,6 +52,7 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
     OUTPUT = "OUTPUT"
     SUMMARY = "SUMMARY"
     ROUTES = "ROUTES"
+    CHANCES = "CHANCES"
     PLAN = "PLAN"
     MISSIONS = "MISSIONS"
 
@@ -98,7 +105,8 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
                 self.OUTPUT, self.tr("Missions"), QgsProcessing.SourceType.TypeVectorPolygon
             ),
             self.tr(
-                "The chosen cells, with order, patrol window, dose, categories, reasons and inclusion probability."
+                "The chosen cells, and boxes as they were drawn, with order, patrol window, dose, categories, reasons "
+                "and inclusion probability."
             ),
         )
         self.add(
@@ -112,6 +120,15 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
                 self.ROUTES, self.tr("Planned visits"), QgsProcessing.SourceType.TypeVector, None, True
             ),
             self.tr("Table with a row per planned visit: who goes where, and when, in the order of the way."),
+        )
+        self.add(
+            QgsProcessingParameterFeatureSink(
+                self.CHANCES, self.tr("Chances"), QgsProcessing.SourceType.TypeVectorPolygon, None, True
+            ),
+            self.tr(
+                "Every cell in every shift with its chance of a mission, what a mission there is worth, and what "
+                "became of it."
+            ),
         )
         self.add(
             QgsProcessingParameterFileDestination(
@@ -135,6 +152,7 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
         """Take hold of the layers."""
         super().prepare(parameters, context, feedback)
         self.styled(self.OUTPUT, style_missions)
+        self.styled(self.CHANCES, style_chances)
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -151,18 +169,24 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
         feedback.setProgressText(self.tr("Writing the missions"))
         visits = self.parameterAsInt(parameters, plan.VISITS_PER_MISSION, context)
         missions = _with_visits(result.tables["missions"], visits)
-        content = cell_layer(missions, self.size_m, self.forecast.crs, _FIRST)
+        content = _as_drawn(cell_layer(missions, self.size_m, self.forecast.crs, _FIRST), self.boxes)
         output = self.write_layer(parameters, self.OUTPUT, context, content, PartialFeedback(feedback, 0.8, 0.95))
         allocation = result.tables["allocation"]
         content = LayerContent(allocation, in_order(allocation, ("district", "shift")))
         summary = self.write_layer(parameters, self.SUMMARY, context, content, PartialFeedback(feedback, 0.95, 0.98))
         ways = result.tables["visits"]
         content = LayerContent(ways, list(ways.columns))
-        routes = self.write_layer(parameters, self.ROUTES, context, content, PartialFeedback(feedback, 0.98, 1.0))
+        routes = self.write_layer(parameters, self.ROUTES, context, content, PartialFeedback(feedback, 0.98, 0.99))
+        chances = ""
+        if parameters.get(self.CHANCES):
+            table = _with_ends(result.tables["chances"], allocation)
+            content = cell_layer(table, self.size_m, self.forecast.crs, _FIRST_OF_CHANCES)
+            chances = self.write_layer(parameters, self.CHANCES, context, content, PartialFeedback(feedback, 0.99, 1.0))
         return {
             self.OUTPUT: output,
             self.SUMMARY: summary,
             self.ROUTES: routes,
+            self.CHANCES: chances,
             self.PLAN: file,
             self.MISSIONS: len(missions),
         }
@@ -171,3 +195,28 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
 def _with_visits(missions: Table, number: int) -> Table:
     """The missions with the number of visits of each."""
     return Table({**missions.columns, "visits": np.full(len(missions), number, dtype=np.int32)}, missions.labels)
+
+
+def _with_ends(chances: Table, allocation: Table) -> Table:
+    """The chances with the ends of their shifts."""
+    told = zip(allocation.text("shift").tolist(), allocation["start"].tolist())
+    place = {shift: at for at, shift in enumerate(told)}
+    rows = [place[shift] for shift in zip(chances.text("shift").tolist(), chances["start"].tolist())]
+    return Table({**chances.columns, "end": allocation["end"][rows]}, chances.labels)
+
+
+def _as_drawn(content: LayerContent, boxes: Mapping[str, QgsGeometry]) -> LayerContent:
+    """Missions in boxes with the polygons that were drawn for them."""
+    names = content.table.text("box").tolist()
+    if not boxes or content.shapes is None:
+        return content
+    several = any(shape.isMultipart() for shape in boxes.values())
+    shapes = [squares.many(square) if several else square for square in content.shapes]
+    for at, name in enumerate(names):
+        if name in boxes:
+            shape = QgsGeometry(boxes[name])
+            if several:
+                shape.convertToMultiType()
+            shapes[at] = bytes(shape.asWkb())
+    kind = QgsWkbTypes.Type.MultiPolygon if several else content.geometry_type
+    return replace(content, shapes=shapes, geometry_type=kind)

@@ -217,7 +217,8 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         """Take hold of the layers."""
-        self._size_m = checks.cell_size_m(self.source(parameters, self.MISSIONS, context))
+        cells = self.FORECAST if parameters.get(self.FORECAST) else self.MISSIONS
+        self._size_m = checks.cell_size_m(self.source(parameters, cells, context))
         self._visits = visits.source_of(self, parameters, self.VISITS, context)
         self._layers = {
             name: LayerSource.from_parameter(self, parameters, name, context)

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsCoordinateTransform,
     QgsCoordinateTransformContext,
     QgsCsException,
+    QgsFeatureRequest,
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeatureSource,
@@ -186,8 +187,14 @@ def model_problem(path: Path) -> str:
 
 
 def cell_size_m(source: QgsProcessingFeatureSource) -> float:
-    """Side of the cells in metres, read from the first; :class:`InputError` when it is not one of our grids."""
-    for feature in source.getFeatures():
+    """Side of the cells in metres, read from the first; :class:`InputError` when it is not one of our grids.
+
+    Missions in drawn boxes are no cells, and are passed over.
+    """
+    request = QgsFeatureRequest()
+    if source.fields().lookupField("box") >= 0:
+        request.setFilterExpression("coalesce(\"box\", '') = ''")
+    for feature in source.getFeatures(request):
         column, _row = parse_cell_id(feature["cell_id"])
         box = feature.geometry().boundingBox()
         size = round(box.width(), 6)

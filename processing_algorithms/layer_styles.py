@@ -46,6 +46,8 @@ RISK = (
     (0.0, 50.0, "#e9eff5"),
 )
 RISK_OPACITY = 0.75
+CHANCES = (1.0, 0.75, 0.5, 0.25, 0.1, 0.02, 0.0)
+"""Bounds of the classes of chances, in the colours of the risk."""
 
 # Eight colours that stay apart for every kind of colour vision (CIE Lab distance of 14 or more between any two, for
 # full colour vision and simulated protan, deutan and tritan).
@@ -63,7 +65,7 @@ def tr(text: str) -> str:
 
 def style_forecast(layer: QgsVectorLayer) -> None:
     """Colour cells by their percentile of harm within the shift, and let the temporal controller play the shifts."""
-    _colour(layer, first_shift_only(layer, '"percentile"'), [(lower, upper) for lower, upper, _ in RISK])
+    _shade(layer, first_shift_only(layer, '"percentile"'), [(*each, risk_label(each[0])) for each in RISK])
     play(layer)
 
 
@@ -76,21 +78,19 @@ def colour_by_harm(layer: QgsVectorLayer, value: str, harm: np.ndarray) -> None:
     bounds = np.percentile(harm, [lower for lower, _, _ in RISK])
     # Where many cells share a harm, such as none at all, they belong to the lower of the classes.
     lowest = [float(np.nextafter(bound, np.inf)) for bound in bounds[:-1]] + [0.0]
-    _colour(layer, value, list(zip(lowest, [float(np.finfo(np.float64).max), *lowest])))
+    highest = [float(np.finfo(np.float64).max), *lowest]
+    looks = [(colour, risk_label(lower)) for lower, _, colour in RISK]
+    _shade(layer, value, [(*bounds, *look) for bounds, look in zip(zip(lowest, highest), looks)])
 
 
-def _colour(layer: QgsVectorLayer, value: str, classes: Sequence[tuple[float, float]]) -> None:
-    """Give a forecast the ramp's colours; classes run from the highest to the lowest, as in :data:`RISK`."""
-    ranges = []
-    for (least, most), (lower, _, colour) in zip(classes, RISK):
-        symbol = QgsFillSymbol.createSimple(
-            # an outline of the same colour closes the hairlines between squares
-            {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
-        )
-        ranges.append(QgsRendererRange(least, most, symbol, risk_label(lower)))
-    layer.setRenderer(QgsGraduatedSymbolRenderer(value, ranges))
-    layer.setOpacity(RISK_OPACITY)
-    layer.triggerRepaint()
+def style_chances(layer: QgsVectorLayer) -> None:
+    """Colour cells by their chance of a mission, and let the temporal controller play the shifts."""
+    colours = [colour for _, _, colour in RISK]
+    bounds = zip(CHANCES[1:], CHANCES)
+    classes = [(*pair, colour) for pair, colour in zip(bounds, colours)]
+    labelled = [(*each, f"{100 * each[0]:g}–{100 * each[1]:g} %") for each in classes]
+    _shade(layer, first_shift_only(layer, '"mission_chance"'), labelled)
+    play(layer)
 
 
 def style_incidents(layer: QgsVectorLayer) -> None:
@@ -139,6 +139,24 @@ def risk_label(lower: float) -> str:
     if lower == 50.0:
         return tr("Upper half")
     return tr("Top {percent}%").format(percent=f"{100.0 - lower:g}")
+
+
+def _shade(layer: QgsVectorLayer, value: str, classes: Sequence[tuple[float, float, str, str]]) -> None:
+    """Colour cells by a value.
+
+    :param value: expression, null for what is not drawn
+    :param classes: lower and upper bound, colour and label
+    """
+    ranges = []
+    for lower, upper, colour, label in classes:
+        symbol = QgsFillSymbol.createSimple(
+            # an outline of the same colour closes the hairlines between squares
+            {"color": colour, "outline_color": colour, "outline_width": "0.1", "joinstyle": "miter"}
+        )
+        ranges.append(QgsRendererRange(lower, upper, symbol, label))
+    layer.setRenderer(QgsGraduatedSymbolRenderer(value, ranges))
+    layer.setOpacity(RISK_OPACITY)
+    layer.triggerRepaint()
 
 
 def first_shift_only(layer: QgsVectorLayer, value: str) -> str:
@@ -255,6 +273,7 @@ def _never_hide(settings: QgsPalLayerSettings) -> None:
 
 def _cell_size(layer: QgsVectorLayer) -> float:
     """Side of the squares, in the layer's units."""
-    for feature in layer.getFeatures(QgsFeatureRequest().setLimit(1)):
+    squares = QgsFeatureRequest().setFilterExpression("coalesce(\"box\", '') = ''").setLimit(1)
+    for feature in layer.getFeatures(squares):
         return float(feature.geometry().boundingBox().height())
     return 0.0

@@ -9,6 +9,7 @@ import numpy as np
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
+    QgsGeometry,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingParameterFeatureSource,
@@ -37,6 +38,7 @@ AREAS = "AREAS"
 AREA_FIELD = "AREA_FIELD"
 AREA_PEOPLE_FIELD = "AREA_PEOPLE_FIELD"
 BOX = "box"
+_MOVE, _IN_A_CELL = "move", ("add", "suppress", "lock")
 _TEXTS = ("kind", "reason", "author", "shift", "box")
 _MOMENTS = ("valid_from", "valid_to")
 _CELLS = {"cell_id": ("col", "row"), "to_cell_id": ("to_col", "to_row")}
@@ -106,29 +108,34 @@ class PlanReader:
         _, first = np.unique(grid.cell_keys(columns, rows), return_index=True)
         self._columns, self._rows = columns[first], rows[first]
 
-    def overrides(self, source: LayerSource) -> dict[str, Table]:
-        """Tables ``overrides`` and, where boxes were drawn, ``boxes``, as the engine takes them."""
+    def overrides(self, source: LayerSource) -> tuple[dict[str, Table], dict[str, QgsGeometry]]:
+        """Tables ``overrides`` and, where boxes were drawn, ``boxes``, as the engine takes them; the boxes by name."""
         there = spelled(source)
         _must_have(source, there, ("kind", "reason", "author"), tr("overrides"))
         columns: dict[str, tuple[str, As]] = {name: (there[name], As.LABEL) for name in _TEXTS if name in there}
         columns |= {name: (there[name], As.TIME) for name in _MOMENTS if name in there}
         columns |= {name: (there[name], As.LABEL) for name in _CELLS if name in there}
         found = read_table(source, columns, self._feedback)
+        kinds = [str(kind or "").strip().lower() for kind in found.text("kind").tolist()]
+        shapes = [QgsGeometry()] * len(found)
+        if source.wkb_type != QgsWkbTypes.Type.NoGeometry:
+            shapes = [feature.geometry() for feature in source.whole_features(self._crs, self._transforms)]
         kept: dict[str, np.ndarray] = {}
         for name, (column, row) in _CELLS.items():
-            cells = _cells(found, name) if name in found else np.zeros((len(found), 2), dtype=np.int64)
-            kept[column], kept[row] = cells[:, 0], cells[:, 1]
+            labels = found.text(name).tolist() if name in found else [None] * len(found)
+            cells = np.array([self._cell(name, *each) for each in zip(range(len(found)), kinds, labels, shapes)])
+            kept[column], kept[row] = cells.reshape(-1, 2).astype(np.int64).T
         kept |= {name: moments(found[name], source.name, name) for name in _MOMENTS if name in found}
         table = Table(kept)
-        for name in ("kind", "reason", "author", "shift"):
+        for name in ("reason", "author", "shift"):
             if name in found:
                 table = table.with_text(name, found.text(name))
-        kinds = [str(kind or "").strip().lower() for kind in found.text("kind").tolist()]
         table = table.with_text("kind", kinds)
         if BOX not in kinds:
-            return {"overrides": table}
+            return {"overrides": table}, {}
         names = self._box_names(found, kinds)
-        return {"overrides": table.with_text("box", names), "boxes": self._boxes(source, names)}
+        drawn = self._drawn(source, names, shapes)
+        return {"overrides": table.with_text("box", names), "boxes": self._boxes(drawn)}, drawn
 
     def neighbourhoods(self, source: LayerSource, field: str, people: Sequence[str] = ()) -> Table:
         """The area that holds most of each cell, as a table of the cells that are in one.
@@ -198,20 +205,52 @@ class PlanReader:
             )
         return boxes
 
-    def _boxes(self, source: LayerSource, names: list[str | None]) -> Table:
-        """The cells that each box touches, with how much of the cell it covers, and how much of it lies there."""
+    def _cell(self, field: str, at: int, kind: str, label: str | None, shape: QgsGeometry) -> tuple[int, int]:
+        """Column and row of the cell that an override names or, where it names none, lies in; 0 where it needs none."""
+        if label and label.strip():
+            return grid.parse_cell_id(label)
+        told = {"kind": kind, "row": at + 1, "field": field}
+        if kind == _MOVE or (kind in _IN_A_CELL and field == "cell_id" and shape.isEmpty()):
+            raise InputError(
+                tr("The override “{kind}” in row {row} has no {field}.").format(**told),
+                tr("Name the cell.") if kind == _MOVE else tr("Name the cell, or draw where it is."),
+            )
+        if kind not in _IN_A_CELL or field != "cell_id":
+            return 0, 0
+        shape = shape.makeValid()
+        middle = shape.centroid()
+        point = (middle if shape.contains(middle) else shape.pointOnSurface()).asPoint()
+        x, y = np.array([point.x()]), np.array([point.y()])
+        cell = int(grid.locate(x, y, self._columns, self._rows, self._size_m)[0])
+        if cell < 0:
+            raise InputError(
+                tr("The override “{kind}” in row {row} lies in no cell of the forecast.").format(**told),
+                tr("Move it, or withdraw it."),
+            )
+        return int(self._columns[cell]), int(self._rows[cell])
+
+    def _drawn(self, source: LayerSource, names: list[str | None], shapes: list[QgsGeometry]) -> dict[str, QgsGeometry]:
+        """The polygon of each box by its name; of one part where it has no more."""
         if QgsWkbTypes.geometryType(source.wkb_type) != QgsWkbTypes.GeometryType.PolygonGeometry:
             raise InputError(
                 tr("Layer “{layer}” has overrides of the kind “box” and no polygons.").format(layer=source.name),
                 tr("Draw the boxes in a layer of polygons."),
             )
-        parts: list[tuple[str, int, int, float, float]] = []
-        for name, feature in zip(names, source.whole_features(self._crs, self._transforms)):
+        found: dict[str, QgsGeometry] = {}
+        for name, shape in zip(names, shapes):
             if name is None:
                 continue
-            area = polygons_only(feature.geometry().makeValid())
+            area = polygons_only(shape.makeValid())
             if area.isNull() or not area.area() > 0:
                 raise InputError(tr("The box “{name}” has no area.").format(name=name), tr("Draw it anew."))
+            parts = area.asGeometryCollection()
+            found[name] = parts[0] if len(parts) == 1 else area
+        return found
+
+    def _boxes(self, drawn: dict[str, QgsGeometry]) -> Table:
+        """The cells that each box touches, with how much of the cell it covers, and how much of it lies there."""
+        parts: list[tuple[str, int, int, float, float]] = []
+        for name, area in drawn.items():
             window = Window.around(area.boundingBox(), self._size_m)
             shares = cell_shares(area, window, self._size_m, self._feedback.isCanceled)
             for row, column in np.argwhere(shares > 0).tolist():
@@ -232,9 +271,3 @@ def _must_have(source: LayerSource, there: dict[str, str], wanted: tuple[str, ..
             ),
             tr("Add the field, or choose another layer."),
         )
-
-
-def _cells(found: Table, name: str) -> np.ndarray:
-    """Column and row of the cell that each row names, 0 where it names none; shape (rows, 2)."""
-    cells = np.array([grid.parse_cell_id(label) for label in found.labels[name]], dtype=np.int64).reshape(-1, 2)
-    return np.concatenate([cells, np.zeros((1, 2), dtype=np.int64)])[found[name]]

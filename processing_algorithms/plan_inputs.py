@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsGeometry, QgsProcessingContext, QgsProcessingFeedback
 
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.jobs import Job
@@ -21,7 +21,11 @@ from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 
 class PlanAlgorithm(PatrolAlgorithm):
-    """An algorithm with the inputs of a plan."""
+    """An algorithm with the inputs of a plan.
+
+    ``forecast``, ``size_m`` (side of a cell) and, once :meth:`asked` has read the overrides, ``boxes`` (drawn shapes by
+    name, in the forecast's CRS) are there for results.
+    """
 
     GROUP = "missions"
 
@@ -50,6 +54,7 @@ class PlanAlgorithm(PatrolAlgorithm):
         """Take hold of the layers."""
         self.forecast = LayerSource.from_parameter(self, parameters, plan.FORECAST, context)
         self.size_m = checks.cell_size_m(self.source(parameters, plan.FORECAST, context))
+        self.boxes: dict[str, QgsGeometry] = {}
         self._visits = visits.source_of(self, parameters, plan.VISITS, context)
         self._layers = {
             name: LayerSource.from_parameter(self, parameters, name, context)
@@ -104,7 +109,8 @@ class PlanAlgorithm(PatrolAlgorithm):
         if self._visits is not None:
             tables["visits"] = visits.read(self._visits, crs, transforms, self.size_m, feedback)
         if plan.OVERRIDES in self._layers:
-            tables |= reader.overrides(self._layers[plan.OVERRIDES])
+            found, self.boxes = reader.overrides(self._layers[plan.OVERRIDES])
+            tables |= found
         if plan_circumstances.AREAS in self._layers:
             field = self.parameterAsString(parameters, plan_circumstances.AREA_FIELD, context)
             people = self.parameterAsFields(parameters, plan_circumstances.AREA_PEOPLE_FIELD, context)

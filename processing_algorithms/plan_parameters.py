@@ -133,7 +133,8 @@ def _add_judgement(algorithm: PatrolAlgorithm) -> None:
         tr(
             "Decisions of people, a row each: the fields kind (suppress, add, lock, move or box), reason and "
             "author; cell_id for the cell, to_cell_id for the one that a mission is moved to; perhaps shift, "
-            "valid_from and valid_to (UTC). A box is a polygon and counts as one mission of its district."
+            "valid_from and valid_to (UTC). Without cell_id the cell to suppress, add or lock is the one under the "
+            "middle of the shape. A box is a polygon and counts as one mission of its district."
         ),
     )
     algorithm.add(

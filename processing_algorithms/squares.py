@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 
 from patrol_missions.core.grid import cell_ids
 from patrol_missions.core.tables import Table
 
-_POLYGON, _POINT = 3, 1
+_POLYGON, _POINT, _MULTIPOLYGON = 3, 1, 6
 _SQUARE = np.dtype([("order", "u1"), ("type", "<u4"), ("rings", "<u4"), ("points", "<u4"), ("xy", "<f8", (5, 2))])
 _SPOT = np.dtype([("order", "u1"), ("type", "<u4"), ("xy", "<f8", 2)])
 
@@ -20,6 +22,11 @@ def squares(columns: np.ndarray, rows: np.ndarray, size_m: float) -> list[bytes]
         made["xy"][:, corner, 0] = (np.asarray(columns) + dx) * size_m
         made["xy"][:, corner, 1] = (np.asarray(rows) + dy) * size_m
     return _pieces(made)
+
+
+def many(polygon: bytes) -> bytes:
+    """A polygon as a multipolygon of one."""
+    return struct.pack("<BII", 1, _MULTIPOLYGON, 1) + polygon
 
 
 def points(x: np.ndarray, y: np.ndarray) -> list[bytes]:

@@ -72,3 +72,24 @@ def crews(chain: Chain, minutes: float = 120.0) -> QgsVectorLayer:
     districts = sorted({str(row["district"]) for row in rows(chain.layer("grid"))})
     made_of = [(None, [f"Adam {number}", district, minutes]) for number, district in enumerate(districts)]
     return memory_layer("None", made_of, "unit:string,district:string,minutes:double", name="Crews")
+
+
+def decided(*given: tuple[str | None, str, Any], crs: str, shape: str = "Polygon") -> QgsVectorLayer:
+    """Overrides from WKT, kind and cell."""
+    made_of = [(wkt, [kind, cell, "asked by residents", "Ana"]) for wkt, kind, cell in given]
+    fields = "kind:string,cell_id:string,reason:string,author:string"
+    return memory_layer(shape, made_of, fields, crs, name="Decided")
+
+
+def free_cells(chain: Chain, count: int) -> list[str]:
+    """Cells of one district that have no mission in the made-up city's plan."""
+    taken = {row["cell_id"] for row in rows(chain.layer("missions"))}
+    forecast = rows(chain.layer("forecast"))
+    here = sorted({row["cell_id"] for row in forecast if row["district"] == forecast[0]["district"]} - taken)
+    assert len(here) >= count
+    return here[:count]
+
+
+def square(chain: Chain, cell: str) -> QgsGeometry:
+    """The shape of a cell."""
+    return QgsGeometry(next(chain.layer("forecast").getFeatures(f"\"cell_id\" = '{cell}'")).geometry())
