@@ -29,6 +29,9 @@ _WINDOWS = {
 }
 """What the rows are called, and the end of the engine's names of their limits."""
 
+PER_1000 = ("soft_per_1000_28d", "hard_per_1000_28d")
+"""The engine's names of the limits that need to know how many people there are."""
+
 
 def parameter(name: str) -> QgsProcessingParameterMatrix:
     """The parameter for the limits of minutes."""

@@ -33,18 +33,23 @@ class PlanAlgorithm(PatrolAlgorithm):
         """Layers and tables that cannot work."""
         shared.weight_rows(parameters.get(plan.WEIGHTS))
         shared.quota_rows(parameters.get(plan.QUOTAS))
-        dose_limits.limit_rules(parameters.get(plan.LIMITS, dose_limits.DEFAULT_LIMITS))
         sentence = plan_circumstances.neighbourhoods_problem(self, parameters, context)
         sentence = sentence or self._limits_problem(parameters)
         return sentence or checks.forecast_problem(self.source(parameters, plan.FORECAST, context))
 
     def _limits_problem(self, parameters: dict[str, Any]) -> str:
         """Limits that have nothing to go by."""
+        rules = dose_limits.limit_rules(parameters.get(plan.LIMITS, dose_limits.DEFAULT_LIMITS))
         given = [name for name in plan.AREA_LIMITS if parameters.get(name) is not None]
-        if given and not parameters.get(plan_circumstances.AREAS):
+        areas = parameters.get(plan_circumstances.AREAS)
+        if given and not areas:
             limit = self.parameterDefinition(given[0]).description()
             return tr("“{limit}” needs neighbourhoods. Choose their layer, or leave it blank.").format(limit=limit)
-        if plan.AREA_MINUTES_PER_1000 in given and not parameters.get(plan_circumstances.AREA_PEOPLE_FIELD):
+        if areas and parameters.get(plan_circumstances.AREA_PEOPLE_FIELD):
+            return ""
+        if any(rules.get(name) is not None for name in dose_limits.PER_1000):
+            return tr("The limit of dose per 1,000 people needs people. Choose the neighbourhoods with their people.")
+        if plan.AREA_MINUTES_PER_1000 in given:
             return tr("The limit per 1,000 people needs people. Choose the fields that count them, or leave it blank.")
         return ""
 

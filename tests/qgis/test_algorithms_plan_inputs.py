@@ -56,30 +56,6 @@ def test_visits_and_doses_move_missions_on(chain: Chain, keep: Any) -> None:
     assert max(runs.values()) <= 2  # of four shifts, since each is followed by one of rest
 
 
-def test_neighbourhoods_hold_missions_to_their_limit(chain: Chain, keep: Any) -> None:
-    grid = chain.layer("grid")
-    extent = grid.extent()
-    middle = extent.center().x()
-    halves = memory_layer(
-        "Polygon",
-        [
-            (box(extent.xMinimum(), extent.yMinimum(), middle, extent.yMaximum()), ["West"]),
-            (box(middle, extent.yMinimum(), extent.xMaximum(), extent.yMaximum()), ["East"]),
-        ],
-        "name:string",
-        grid.crs().authid(),
-        name="Halves",
-    )
-    layer = allocate(chain, AREAS=keep(halves), AREA_FIELD="name", AREA_SHARE=60)["OUTPUT"]
-    east: dict[Any, list[bool]] = {}
-    for feature in layer.getFeatures():
-        at = feature.geometry().centroid().asPoint().x()
-        east.setdefault(feature["start"].toString(), []).append(at > middle)
-    for each in east.values():
-        assert max(sum(each), len(each) - sum(each)) <= 0.6 * 2 * len({row["district"] for row in rows(grid)}) + 1e-9
-    assert "no name field" in refused(chain, AREAS=halves.id())
-
-
 def test_units_take_the_missions_and_visit_them_in_order(chain: Chain, keep: Any) -> None:
     districts = sorted({str(row["district"]) for row in rows(chain.layer("grid"))})
     units = memory_layer(

@@ -133,6 +133,34 @@ def test_a_polygon_round_a_cell_means_one_that_it_lies_in(chain: Chain, keep: An
     assert square(chain, added).intersects(ring)
 
 
+def test_a_mission_is_moved(chain: Chain, keep: Any) -> None:
+    drawn = rows(chain.layer("missions"))[0]["cell_id"]
+    (free,) = free_cells(chain, 1)
+    layer = overrides((None, drawn, free, "move", NULL), crs=chain.layer("forecast").crs().authid())
+    found = rows(allocate(chain, OVERRIDES=keep(layer))["OUTPUT"])
+    assert drawn not in {row["cell_id"] for row in found}
+    moved = [row for row in found if row["cell_id"] == free]
+    assert len(moved) == 4
+    assert {row["origin"] for row in moved} == {"move"}
+
+
+def test_an_override_holds_within_its_time_and_its_shift(chain: Chain, keep: Any) -> None:
+    starts = sorted({row["start"] for row in rows(chain.layer("forecast"))})
+    first, second = free_cells(chain, 2)
+    name = rows(chain.layer("forecast"))[0]["shift"]
+    made_of = [
+        (None, [first, "lock", "asked", "Ana", NULL, starts[1], starts[3]]),
+        (None, [second, "add", "asked", "Ana", name, NULL, NULL]),
+    ]
+    fields = "cell_id:string,kind:string,reason:string,author:string,shift:string,valid_from:datetime,valid_to:datetime"
+    layer = memory_layer("None", made_of, fields, name="For a while")
+    found = rows(allocate(chain, OVERRIDES=keep(layer))["OUTPUT"])
+    assert sorted(row["start"] for row in found if row["origin"] == "lock") == starts[1:3]
+    added = [row for row in found if row["origin"] == "add"]
+    assert {row["shift"] for row in added} == {name}
+    assert len(added) == 2
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
