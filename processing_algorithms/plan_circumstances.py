@@ -241,6 +241,9 @@ class PlanReader:
             if name is None:
                 continue
             area = polygons_only(shape.makeValid())
+            if not area.isNull():
+                area.get().dropZValue()
+                area.get().dropMValue()
             if area.isNull() or not area.area() > 0:
                 raise InputError(tr("The box “{name}” has no area.").format(name=name), tr("Draw it anew."))
             parts = area.asGeometryCollection()

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from made_layers import box, memory_layer
 from plans import allocate, decided, free_cells, overrides, refused, rows, square
-from qgis.core import NULL, QgsGeometry, QgsVectorLayer
+from qgis.core import (
+    NULL,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsGeometry,
+    QgsProject,
+    QgsVectorLayer,
+    QgsWkbTypes,
+)
 from sample_chain import Chain
 
 from patrol_missions.processing_algorithms.layer_styles import style_chances, style_missions
@@ -66,18 +74,20 @@ def test_missions_in_boxes_are_shown_as_they_were_drawn(chain: Chain, keep: Any)
     assert {round(shape.area()) for shape in others} == {round(cell.area())}
 
 
-def test_boxes_of_several_parts_and_other_crs_are_shown_whole(chain: Chain, keep: Any) -> None:
+def test_boxes_of_several_parts_are_shown_whole_and_flat(chain: Chain, keep: Any) -> None:
     drawn, _ = market(chain)
     second = QgsGeometry(drawn)
     second.translate(500, 0)
     both = QgsGeometry.collectGeometry([drawn, second])
     crs = chain.layer("forecast").crs().authid()
+    both.get().addZValue(12.0)
     made_of = [(both.asWkt(), [NULL, NULL, "box", "asked by residents", "Ana", "Market"])]
     fields = "cell_id:string,to_cell_id:string,kind:string,reason:string,author:string,box:string"
-    layer = memory_layer("MultiPolygon", made_of, fields, crs, name="Overrides")
+    layer = memory_layer("MultiPolygonZ", made_of, fields, crs, name="Overrides")
     missions = allocate(chain, OVERRIDES=keep(layer), OUTPUT="TEMPORARY_OUTPUT")["OUTPUT"]
     assert all(same(shape, both) for shape in in_boxes(missions))
     assert all(feature.geometry().isGeosValid() for feature in missions.getFeatures())
+    assert not any(QgsWkbTypes.hasZ(feature.geometry().wkbType()) for feature in missions.getFeatures())
     style_missions(missions)
 
 
@@ -87,7 +97,7 @@ def test_a_capture_report_takes_missions_in_boxes(chain: Chain, keep: Any) -> No
     drawn, _ = market(chain)
     crs = chain.layer("forecast").crs().authid()
     layer = overrides((drawn.asWkt(), NULL, NULL, "box", "Market"), crs=crs)
-    missions = allocate(chain, OVERRIDES=keep(layer))["OUTPUT"]
+    missions = allocate(chain, OVERRIDES=keep(layer), VISITS_PER_MISSION=2)["OUTPUT"]
     ordered = memory_layer("Polygon", [], "", crs, name="Missions")
     ordered.dataProvider().addAttributes(missions.fields().toList())
     ordered.updateFields()
@@ -97,22 +107,26 @@ def test_a_capture_report_takes_missions_in_boxes(chain: Chain, keep: Any) -> No
     given = {"MISSIONS": keep(ordered), "INCIDENTS": keep(late), "REPORT": "TEMPORARY_OUTPUT", "EXPOSURE": "memory:"}
     answer = processing.run("patrolmissions:capturereport", given)
     assert "Missions in drawn boxes, which count as the cell that holds most of them" in answer["WARNINGS"]
+    assert {row["planned_minutes"] / row["missions"] for row in rows(answer["EXPOSURE"]) if row["missions"]} == {30.0}
 
 
 def _days(missions: QgsVectorLayer) -> Any:
     return np.array([row["end"].date().toString("yyyy-MM-dd") for row in rows(missions)][-1:], dtype="datetime64[D]")
 
 
-@pytest.mark.parametrize("shape", ["Point", "Polygon"])
-def test_the_cell_under_a_shape_is_meant_where_none_is_named(chain: Chain, keep: Any, shape: str) -> None:
-    forecast = chain.layer("forecast")
+@pytest.mark.parametrize(("shape", "crs"), [("Point", "EPSG:4326"), ("Polygon", "EPSG:32618")])
+def test_the_cell_under_a_shape_is_meant_where_none_is_named(chain: Chain, keep: Any, shape: str, crs: str) -> None:
+    forecast, there = chain.layer("forecast"), QgsCoordinateReferenceSystem(crs)
+    to_crs = QgsCoordinateTransform(forecast.crs(), there, QgsProject.instance())
     add, lock = free_cells(chain, 2)
     closed = rows(chain.layer("missions"))[0]["cell_id"]
     shapes = [square(chain, cell) for cell in (add, lock, closed)]
     drawn = [each.buffer(-20, 2) if shape == "Polygon" else each.centroid() for each in shapes]
+    for each in drawn:
+        each.transform(to_crs)
     layer = decided(
         *((each.asWkt(), kind, cell) for each, kind, cell in zip(drawn, ("add", "Lock", "suppress"), (NULL, "", NULL))),
-        crs=forecast.crs().authid(),
+        crs=crs,
         shape=shape,
     )
     found = rows(allocate(chain, OVERRIDES=keep(layer))["OUTPUT"])
