@@ -104,6 +104,8 @@ class PatrolDock(QgsDockWidget):
         self.data.plan_wanted.connect(lambda: self.show_page(PLAN))
         self.data.trouble.connect(self._complain)
         self.plan.plan_wanted.connect(self._plan)
+        self.plan.settings.changed.connect(self._refresh_plan)
+        self.plan.settings.trade_off.wanted.connect(self._draw_curve)
         self.plan.time_shown.connect(self.map.show_time)
         self.plan.list.pointed.connect(self._highlight)
         self.plan.list.chosen.connect(self._zoom)
@@ -256,6 +258,11 @@ class PatrolDock(QgsDockWidget):
         ready = readiness(self.state, self.plan.answers(), "")
         self.state.set_plan(self.plan.answers())
         self._run(self.tr("Plan missions"), lambda: recipes.plan_steps(self.state, ready.forecast_anew))
+
+    def _draw_curve(self) -> None:
+        self._take_lists()
+        self.state.set_plan(self.plan.answers())
+        self._run(self.tr("Trade-off curve"), lambda: [recipes.curve_step(self.state)])
 
     def _publish(self, author: str, approval: str) -> None:
         self._run(self.tr("Publish the plan"), lambda: [recipes.publish_step(self.state, author, approval)])

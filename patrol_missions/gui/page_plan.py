@@ -124,6 +124,7 @@ class PlanPage(Page):
         """Show stored answers."""
         self._set_zone(state)
         self.settings.show_answers(state.plan)
+        self.settings.trade_off.setCollapsed(state.layer("trade_off") is not None)
 
     def refresh(self, state: ProjectState, busy: bool, ready: Readiness) -> None:
         """Show the missions there are, and what can be done next."""
@@ -133,6 +134,7 @@ class PlanPage(Page):
         self.plan_button.setToolTip(self.plan_button.accessibleDescription() if ready.can_plan else ready.sentence)
         self.status.say(ready.icon, ready.sentence)
         self._show_districts(state)
+        self.settings.trade_off.refresh(state, self.answers(), busy, ready)
         layer = state.layer("missions")
         at = f"{layer.id()}{state.value('allocate', 'at')}" if layer is not None else ""
         if at != self._at:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsDateTimeEdit, QgsDoubleSpinBox, QgsSpinBox
-from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone, pyqtSignal
+from qgis.PyQt.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from patrol_missions.gui.forms import Note, add_row, default, form, help_of, theme_icon, tool_button
+from patrol_missions.gui.forms import Note, add_row, default, explain, form, help_of, theme_icon, tool_button
 from patrol_missions.gui.project_state import PlanForm
 from patrol_missions.gui.quotas_table import QuotasTable
+from patrol_missions.gui.trade_off_box import TradeOffBox
 
 
 class PlanSettings(QWidget):
     """Missions, also by district, harm kept and weights in sight; dose, shifts and seed under "Advanced"."""
+
+    changed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +51,10 @@ class PlanSettings(QWidget):
         line.addWidget(self.weights_button)
         by.setFocusProxy(self.weights_button)
         add_row(main, tr("&Weights"), by, tr("What one incident of each category counts."))
+        self.trade_off = TradeOffBox()
+        self.trade_off.set_share(self.harm_kept.value())
+        self.trade_off.share_chosen.connect(self.harm_kept.setValue)
+        self.harm_kept.valueChanged.connect(self.trade_off.set_share)
 
         self.quotas = QuotasTable()
         self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
@@ -60,6 +67,10 @@ class PlanSettings(QWidget):
         self.dose.setClearValue(float(default("allocatemissions", "DOSE_MINUTES", 15)))
         self.dose.clear()
         add_row(more, tr("&Dose"), self.dose, help_of("allocatemissions", "DOSE_MINUTES"))
+        self.mind_doses = QCheckBox(tr("Mi&nd doses"))
+        self.mind_doses.setChecked(PlanForm().mind_doses)
+        explain(self.mind_doses, tr("Mind doses"), help_of("allocatemissions", "MIND_DOSES"))
+        more.addRow("", self.mind_doses)
         self.start = QgsDateTimeEdit()
         self.start.setAllowNull(True)
         self.start.setNullRepresentation(tr("after the data"))
@@ -76,8 +87,14 @@ class PlanSettings(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(main)
+        column.addWidget(self.trade_off)
         column.addWidget(self.quotas)
         column.addWidget(self.advanced)
+        for signal in (
+            self.missions.valueChanged, self.dose.valueChanged, self.mind_doses.toggled, self.quotas.changed,
+            self.weights.currentIndexChanged, self.start.valueChanged, self.shift_count.valueChanged,
+        ):  # fmt: skip
+            signal.connect(lambda *_: self.changed.emit())
 
     def set_zone(self, zone: QTimeZone) -> None:
         """Times on this page are local to the jurisdiction."""
@@ -98,11 +115,13 @@ class PlanSettings(QWidget):
             "start": start,
             "shift_count": self.shift_count.value(),
             "seed": self.seed.value(),
+            "mind_doses": self.mind_doses.isChecked(),
         }
         return PlanForm(**values)
 
     def show_answers(self, answers: PlanForm) -> None:
         """Show stored answers."""
+        self.blockSignals(True)  # they are no changes
         self.missions.setValue(answers.missions_per_district)
         self.quotas.set_values(answers.quotas)
         self.harm_kept.setValue(int(answers.harm_kept))
@@ -114,6 +133,8 @@ class PlanSettings(QWidget):
             self.start.clear()
         self.shift_count.setValue(answers.shift_count)
         self.seed.setValue(answers.seed)
+        self.mind_doses.setChecked(answers.mind_doses)
+        self.blockSignals(False)
 
 
 def _whole(least: int, most: int, value: Any) -> QgsSpinBox:

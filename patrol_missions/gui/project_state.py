@@ -71,6 +71,7 @@ class PlanForm:
     shift_count: int = 21
     seed: int = 1
     quotas: list[str] = field(default_factory=list)
+    mind_doses: bool = True
 
 
 @dataclass(frozen=True)

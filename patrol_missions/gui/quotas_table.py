@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qgis.core import NULL, QgsVectorLayer
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsSpinBox
-from qgis.PyQt.QtCore import QCoreApplication, Qt
+from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
 from qgis.PyQt.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import compact, explain, help_of
@@ -17,6 +17,8 @@ _AS_THE_REST, _MOST = -1, 50
 
 class QuotasTable(QgsCollapsibleGroupBoxBasic):
     """A row per district; ``values`` is flat, as the algorithm takes it, and holds only those that differ."""
+
+    changed = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(tr("Missions by district"), parent)
@@ -84,6 +86,7 @@ class QuotasTable(QgsCollapsibleGroupBoxBasic):
         else:
             self._quotas[district] = str(number)
         self._entitle()
+        self.changed.emit()
 
     def _entitle(self) -> None:
         """A closed box tells, too, that some districts differ."""

@@ -188,15 +188,9 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
 
     def allocate() -> dict[str, Any]:
         return {
-            "FORECAST": _made(state, "forecast"),
-            "MISSIONS_PER_DISTRICT": form.missions_per_district,
-            "QUOTAS": form.quotas,
-            **_weights(state),
+            **_asked_of_plan(state),
             "WEIGHTS_VERSION": weights_book.told(state.weights),
-            "OVERRIDES": _overrides(state),
             "HARM_KEPT": form.harm_kept,
-            "DOSE_MINUTES": form.dose_minutes,
-            "SEED": form.seed,
             "OUTPUT": files.table("missions", project),
             "SUMMARY": files.table("summary", project),
             "PLAN": files.beside("plan.zip"),
@@ -217,6 +211,32 @@ def _weights(state: ProjectState) -> dict[str, Any]:
     return {
         "WEIGHTS_PRESET": labels[state.weights.preset],
         "WEIGHTS": weights_book.as_table(state.weights, weights_book.categories_of(state)),
+    }
+
+
+def curve_step(state: ProjectState) -> Step:
+    """What each share of harm kept would come to in the plan that the answers ask for."""
+    output = files_of(state.data).table("trade_off", state.project)
+
+    def curve() -> dict[str, Any]:
+        return {**_asked_of_plan(state), "OUTPUT": output}
+
+    return _step("trade_off", "tradeoff", tr("Draw the trade-off curve"), curve, {"OUTPUT": "trade_off"}, 1)
+
+
+def _asked_of_plan(state: ProjectState) -> dict[str, Any]:
+    """What a plan and its trade-off curve are asked for alike: all but the share of harm kept."""
+    form = state.plan
+    return {
+        "FORECAST": _made(state, "forecast"),
+        "MISSIONS_PER_DISTRICT": form.missions_per_district,
+        "QUOTAS": form.quotas,
+        **_weights(state),
+        "OVERRIDES": _overrides(state),
+        "DOSE_MINUTES": form.dose_minutes,
+        "MIND_DOSES": form.mind_doses,
+        "VISITS": state.data.visits if form.mind_doses else "",  # visits alone would have doses minded, too
+        "SEED": form.seed,
     }
 
 
