@@ -20,11 +20,12 @@ from qgis.core import (
 
 from patrol_missions.bridge.batches import As
 from patrol_missions.bridge.layers import read_points, read_table
+from patrol_missions.bridge.places import read_grid
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import checks, plan_circumstances, visits
+from patrol_missions.processing_algorithms import audit_inputs, checks, plan_circumstances, visits
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
 from patrol_missions.processing_algorithms.forecast_layer import category_labels, read_forecast
@@ -65,6 +66,10 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     INCIDENTS = "INCIDENTS"
     FORECAST = "FORECAST"
     VISITS = "VISITS"
+    PLAN = audit_inputs.PLAN
+    LOG = audit_inputs.LOG
+    NUMBER = "NUMBER"
+    GRID = "GRID"
     PREVIOUS = "PREVIOUS"
     AREAS = plan_circumstances.AREAS
     AREA_FIELD = plan_circumstances.AREA_FIELD
@@ -115,6 +120,7 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802 - QGIS's name
         """Declare inputs and outputs."""
         self._add_inputs()
+        self._add_plan()
         self._add_division()
         self._add_weights()
         self._add_outputs()
@@ -122,8 +128,11 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     def _add_inputs(self) -> None:
         polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
         self.add(
-            QgsProcessingParameterFeatureSource(self.MISSIONS, self.tr("Missions"), polygons),
-            self.tr("Missions made by Allocate missions, of one or more shifts."),
+            QgsProcessingParameterFeatureSource(self.MISSIONS, self.tr("Missions"), polygons, None, True),
+            self.tr(
+                "Missions made by Allocate missions, of one or more shifts; unless they are those of a plan file or of "
+                "a record of the audit log."
+            ),
         )
         self.add(
             QgsProcessingParameterFeatureSource(
@@ -143,6 +152,20 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
             QgsProcessingParameterFeatureSource(self.PREVIOUS, self.tr("Missions before"), polygons, None, True),
             self.tr("Missions of the plan before, so that turnover is known of the first shifts, too."),
             advanced=True,
+        )
+
+    def _add_plan(self) -> None:
+        told = self.tr("The plan file (.zip) with missions and forecast, in place of their layers; it needs the grid.")
+        audit_inputs.add_plan(self, told, True)
+        audit_inputs.add_log(self, True)
+        self.add(
+            audit_inputs.record_number(self.NUMBER, self.tr("Record")),
+            self.tr("Number of the plan's record in the audit log, in place of layers; it needs the grid."),
+        )
+        polygons = [QgsProcessing.SourceType.TypeVectorPolygon]
+        self.add(
+            QgsProcessingParameterFeatureSource(self.GRID, self.tr("Grid"), polygons, None, True),
+            self.tr("The grid on which a plan file's missions were planned; not needed with a layer of missions."),
         )
 
     def _add_division(self) -> None:
@@ -192,7 +215,7 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         sentence = plan_circumstances.neighbourhoods_problem(self, parameters, context)
         if sentence:
             return sentence
-        if parameters.get(self.AREAS) and not parameters.get(self.FORECAST):
+        if parameters.get(self.AREAS) and not parameters.get(self.FORECAST) and parameters.get(self.MISSIONS):
             return self.tr("Neighbourhoods need the forecast that the missions were made from. Choose it, too.")
         incidents = self.source(parameters, self.INCIDENTS, context)
         sentence = self._missions_problem(parameters, context)
@@ -203,6 +226,15 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         return checks.forecast_problem(self.source(parameters, self.FORECAST, context))
 
     def _missions_problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
+        ways = [name for name in (self.MISSIONS, self.PLAN, self.LOG) if parameters.get(name)]
+        if len(ways) != 1:
+            return self.tr("Give missions in one way: as a layer, as a plan file, or as a record of the audit log.")
+        if ways == [self.LOG] and parameters.get(self.NUMBER) is None:
+            return self.tr("Give the number of the plan's record in the audit log.")
+        if ways != [self.MISSIONS] and not parameters.get(self.GRID):
+            return self.tr("A plan file or record needs the grid that it was planned on. Choose it, too.")
+        if ways != [self.MISSIONS] and parameters.get(self.FORECAST):
+            return self.tr("A plan file or record has its own forecast. Leave the forecast blank.")
         for name in (self.MISSIONS, self.PREVIOUS):
             if parameters.get(name):
                 source = self.source(parameters, name, context)
@@ -217,12 +249,13 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         """Take hold of the layers."""
-        cells = self.FORECAST if parameters.get(self.FORECAST) else self.MISSIONS
-        self._size_m = checks.cell_size_m(self.source(parameters, cells, context))
+        # missions may be drawn boxes, which do not tell the size of a cell
+        self._ground = next(name for name in (self.FORECAST, self.MISSIONS, self.GRID) if parameters.get(name))
+        self._size_m = checks.cell_size_m(self.source(parameters, self._ground, context))
         self._visits = visits.source_of(self, parameters, self.VISITS, context)
         self._layers = {
             name: LayerSource.from_parameter(self, parameters, name, context)
-            for name in (self.MISSIONS, self.INCIDENTS, self.FORECAST, self.PREVIOUS, self.AREAS)
+            for name in (self.MISSIONS, self.INCIDENTS, self.FORECAST, self.PREVIOUS, self.AREAS, self.GRID)
             if parameters.get(name)
         }
 
@@ -238,10 +271,13 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
             "capture_report",
             {
                 "cell_size_m": self._size_m,
-                "time_zone": zone or next(iter(tables["missions"].labels.get("time_zone", ())), "UTC"),
+                "time_zone": zone or _zone_of(tables),
                 "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
                 "weights_preset": shared.PRESETS[chosen],
                 "labels": category_labels(tables["forecast"]) if "forecast" in tables else {},
+                "plan": audit_inputs.place(self.parameterAsFile(parameters, self.PLAN, context)),
+                "log": audit_inputs.place(self.parameterAsFile(parameters, self.LOG, context)),
+                "number": self.parameterAsInt(parameters, self.NUMBER, context),
             },
             tables,
         )
@@ -269,16 +305,15 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
     def _tables(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: PartialFeedback
     ) -> dict[str, Table]:
-        """All layers, as the engine takes them, in the CRS of the missions."""
-        missions, crs = self._layers[self.MISSIONS], self._layers[self.MISSIONS].crs
+        """All layers, as the engine takes them, in the CRS of the missions' cells."""
+        crs = self._layers[self._ground].crs
         transforms = context.transformContext()
         happened = self._layers[self.INCIDENTS]
         there = happened.fields.names()
         columns = {name: (name, kind) for name, kind in _INCIDENTS.items() if name in there}
-        tables = {
-            "missions": _missions(missions, feedback),
-            "incidents": read_points(happened, columns, crs, transforms, feedback),
-        }
+        tables = {"incidents": read_points(happened, columns, crs, transforms, feedback)}
+        if self.MISSIONS in self._layers:
+            tables["missions"] = _missions(self._layers[self.MISSIONS], feedback)
         if self.PREVIOUS in self._layers:
             tables["previous"] = _missions(self._layers[self.PREVIOUS], feedback)
         if self._visits is not None:
@@ -286,11 +321,12 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
         if self.FORECAST in self._layers:
             forecast = read_forecast(self._layers[self.FORECAST], feedback)
             tables["forecast"] = forecast
-            if self.AREAS in self._layers:
-                reader = PlanReader(crs, transforms, self._size_m, forecast, feedback)
-                field = self.parameterAsString(parameters, self.AREA_FIELD, context)
-                people = self.parameterAsFields(parameters, self.AREA_PEOPLE_FIELD, context)
-                tables["areas"] = reader.neighbourhoods(self._layers[self.AREAS], field, people)
+        if self.AREAS in self._layers:
+            where = tables["forecast"] if "forecast" in tables else read_grid(self._layers[self.GRID], feedback)[0]
+            reader = PlanReader(crs, transforms, self._size_m, where, feedback)
+            field = self.parameterAsString(parameters, self.AREA_FIELD, context)
+            people = self.parameterAsFields(parameters, self.AREA_PEOPLE_FIELD, context)
+            tables["areas"] = reader.neighbourhoods(self._layers[self.AREAS], field, people)
         return tables
 
 
@@ -302,6 +338,11 @@ def _missions(source: LayerSource, feedback: PartialFeedback) -> Table:
     columns = {name: values for name, values in found.columns.items() if name != "cell_id"}
     labels = {name: texts for name, texts in found.labels.items() if name != "cell_id"}
     return Table({"col": cells[:, 0], "row": cells[:, 1], **columns}, labels)
+
+
+def _zone_of(tables: dict[str, Table]) -> str:
+    """The zone that a layer of missions names; empty where a plan file is to say it."""
+    return next(iter(tables["missions"].labels.get("time_zone", ())), "UTC") if "missions" in tables else ""
 
 
 def _number(value: float | None) -> float:

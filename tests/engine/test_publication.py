@@ -154,7 +154,7 @@ def test_plans_are_made_again(made: Path, log: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no record 3"):
         do("replay_plan", log=log, number=3)
     for unclear in ({}, {"log": log}, {"plan": made, "log": log, "number": 1}):
-        with pytest.raises(InputError, match="not clear which plan"):
+        with pytest.raises(InputError, match="not clear which plan is meant"):
             do("replay_plan", **unclear)
 
 

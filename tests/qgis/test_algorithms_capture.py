@@ -46,6 +46,7 @@ def report(chain: Chain, incidents: Any, **given: Any) -> dict[str, Any]:
     import processing
 
     parameters = {"MISSIONS": chain.path("missions"), "INCIDENTS": incidents, "REPORT": "TEMPORARY_OUTPUT", **given}
+    parameters = {name: value for name, value in parameters.items() if value is not None}
     return dict(processing.run("patrolmissions:capturereport", parameters))
 
 
@@ -119,6 +120,28 @@ def test_visits_neighbourhoods_and_the_plan_before(chain: Chain, keep: Any) -> N
     assert "Minutes per 1,000 people" in Path(answer["REPORT"]).read_text(encoding="utf-8")
 
 
+def test_a_plan_file_and_a_record_bring_their_own_missions_and_forecast(chain: Chain, keep: Any, tmp_path: Path) -> None:
+    import processing
+
+    plan, log = str(tmp_path / "plan.zip"), str(tmp_path / "audit.sqlite")
+    asked = {"FORECAST": chain.path("forecast"), "MISSIONS_PER_DISTRICT": 2, "OUTPUT": "memory:", "PLAN": plan}
+    processing.run("patrolmissions:allocatemissions", asked)
+    processing.run(
+        "patrolmissions:publishplan",
+        {"PLAN": plan, "AUTHOR": "Capt. Ito", "APPROVAL": "Fits.", "LOG": log, "NEW_LOG": True},
+    )
+    incidents = keep(morning_after(chain))
+    usual = report(chain, incidents, FORECAST=chain.path("forecast"), OUTPUT="memory:")
+    ground = {"MISSIONS": None, "GRID": chain.path("grid"), "OUTPUT": "memory:"}
+    for way in ({"PLAN": plan}, {"LOG": log, "NUMBER": 1}):
+        answer = report(chain, incidents, **ground, **way)
+        assert answer["CAUGHT"] == pytest.approx(usual["CAUGHT"])
+        assert rows(answer["OUTPUT"]) == rows(usual["OUTPUT"])
+    areas = {"AREAS": chain.path("districts"), "AREA_FIELD": "district"}
+    answer = report(chain, incidents, **ground, PLAN=plan, **areas)
+    assert "area" in {row["part"] for row in rows(answer["OUTPUT"])}
+
+
 def test_without_a_forecast_there_is_no_comparison(chain: Chain, keep: Any) -> None:
     answer = report(chain, keep(morning_after(chain)), OUTPUT="memory:")
     assert answer["CAUGHT"] > 0
@@ -137,11 +160,18 @@ def test_without_a_forecast_there_is_no_comparison(chain: Chain, keep: Any) -> N
         ({"AREAS": "districts", "AREA_FIELD": "district"}, "Neighbourhoods need the forecast"),
         ({"WEIGHTS": [["Robbery", "much", ""]]}, "The severity of “Robbery” is “much”, which is not a number"),
         ({"TIME_ZONE": "Mars"}, "Mars"),
+        ({"PLAN": "no.zip"}, "Give missions in one way"),
+        ({"MISSIONS": None}, "Give missions in one way"),
+        ({"MISSIONS": None, "LOG": "no.sqlite"}, "Give the number of the plan's record"),
+        ({"MISSIONS": None, "PLAN": "no.zip"}, "needs the grid"),
+        ({"MISSIONS": None, "PLAN": "no.zip", "GRID": "grid", "FORECAST": "forecast"}, "has its own forecast"),
+        ({"MISSIONS": None, "PLAN": "no.zip", "GRID": "grid"}, "The plan no.zip cannot be read"),
         ({}, "No shift of the missions had begun when the last incident did"),
     ],
 )
 def test_what_cannot_be_judged_is_said(chain: Chain, given: dict[str, Any], sentence: str) -> None:
-    layers = {name: chain.path(value) for name, value in given.items() if value in ("grid", "places", "districts")}
+    made = ("grid", "places", "districts", "forecast", "no.zip", "no.sqlite")
+    layers = {name: chain.path(value) for name, value in given.items() if value in made}
     with pytest.raises(QgsProcessingException) as refused:
         report(chain, **{"incidents": chain.path("clean"), **given, **layers})
     assert sentence in str(refused.value)

@@ -18,12 +18,13 @@ from patrol_missions.core.weights import Weight
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.zones import Zone, zone
 from patrol_missions.engine.missions import candidates as forecasts
-from patrol_missions.engine.missions import capture, delivery, presence
+from patrol_missions.engine.missions import capture, delivery, plan_source, presence
 from patrol_missions.engine.missions.areas import Areas
 from patrol_missions.engine.missions.candidates import Candidates
 from patrol_missions.engine.missions.capture import Capture, Incidents
 from patrol_missions.engine.missions.delivery import Delivered
 from patrol_missions.engine.missions.past_plan import PastPlan
+from patrol_missions.engine.missions.plan_file import PlanFile
 from patrol_missions.engine.reports import capture_report
 
 FEW = 30
@@ -42,7 +43,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     ----------
     parameters
         ``cell_size_m``; ``time_zone`` (IANA); ``weights`` (rows) and ``weights_preset`` (key), by which harm is told;
-        ``labels`` {field of the forecast: category}.
+        ``labels`` {field of the forecast: category}. Perhaps ``plan``, or ``log`` and ``number``
+        (:func:`patrol_missions.engine.missions.plan_source.read`): missions, forecast, areas, labels, and the time zone
+        where none is given, are then those of that plan.
     tables
         ``missions`` (``col, row, shift, start, end``, perhaps ``shift_date, district, dose_minutes, visits,
         box``);
@@ -59,6 +62,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         (:func:`patrol_missions.engine.missions.delivery.exposure`) and ``distances``; the figures of the report and the
         warnings; file ``report``.
     """
+    if plan_source.is_given(parameters):
+        context.progress(0.02, "Reading the plan")
+        parameters, tables = _of_plan(plan_source.read(parameters), parameters, tables)
     clock, size_m = zone(str(parameters["time_zone"])), float(parameters["cell_size_m"])
     happened = tables["incidents"]
     start = happened["start"].astype("datetime64[s]")
@@ -102,6 +108,25 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     (context.folder / _REPORT).write_text(capture_report.render(results, facts), encoding="utf-8")
     context.progress(1.0)
     return JobResult(_plain(values), results, {"report": _REPORT})
+
+
+def _of_plan(
+    kept: PlanFile, parameters: Mapping[str, Any], tables: Mapping[str, Table]
+) -> tuple[dict[str, Any], dict[str, Table]]:
+    """What a plan knows of itself, and the rest of what was given."""
+    size_m, given_m = float(kept.parameters["cell_size_m"]), float(parameters["cell_size_m"])
+    if size_m != given_m:
+        raise InputError(
+            f"The cells of the plan measure {size_m:g} m and those of the grid {given_m:g} m.",
+            "Choose the grid that the plan was made on.",
+        )
+    made = {"missions": kept.results["missions"], "forecast": kept.tables["forecast"]}
+    areas = {"areas": kept.tables["areas"]} if "areas" in kept.tables else {}
+    own = {
+        "labels": kept.parameters.get("labels") or {},
+        "time_zone": parameters["time_zone"] or kept.parameters["time_zone"],
+    }
+    return {**parameters, **own}, {**areas, **tables, **made}
 
 
 def _weighed(

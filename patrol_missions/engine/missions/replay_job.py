@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.missions import publication
-from patrol_missions.engine.missions.audit_store import open_log
-from patrol_missions.engine.missions.plan_file import PlanFile
-from patrol_missions.engine.missions.publication import Candidate
+from patrol_missions.engine.missions import plan_source
 from patrol_missions.engine.missions.replay import replay
 
 
@@ -36,7 +31,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         reckoned then and reckons now) and ``missions``.
     """
     context.progress(0.05, "Reading the plan")
-    kept = _kept(parameters)
+    kept = plan_source.read(parameters)
     context.progress(0.1, "Making the plan again")
     again = replay(kept, context.part(0.1, 1.0))
     context.progress(1.0)
@@ -46,15 +41,3 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         "missions": int(kept.values["missions"]),
     }
     return JobResult(values, {"differences": Table({}).with_text("what", again.differences)})
-
-
-def _kept(parameters: Mapping[str, Any]) -> PlanFile:
-    plan, log, number = (parameters.get(name) for name in ("plan", "log", "number"))
-    if plan and not log:
-        return Candidate.read(Path(str(plan))).plan
-    if plan or not log or number is None:
-        raise InputError(
-            "It is not clear which plan to make again.", "Give a plan file, or an audit log and a record's number."
-        )
-    with open_log(str(log)) as opened:
-        return publication.published(opened, int(number))
