@@ -24,6 +24,7 @@ from patrol_missions.gui.override_tool import OverrideTool
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.page_data import DataPage
 from patrol_missions.gui.page_plan import PlanPage
+from patrol_missions.gui.page_report import ReportPage
 from patrol_missions.gui.page_weights import WeightsPage
 from patrol_missions.gui.page_welcome import WelcomePage
 from patrol_missions.gui.project_state import ProjectState
@@ -36,7 +37,7 @@ from patrol_missions.gui.weights_book import WeightsBook
 from patrol_missions.gui.weights_preview import WeightsPreview
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
-START, DATA, WEIGHTS, PLAN = range(4)
+START, DATA, WEIGHTS, PLAN, REPORT = range(5)
 _WIDTH = 370
 
 
@@ -56,6 +57,7 @@ class PatrolDock(QgsDockWidget):
         self._hold = PackageHold(project)
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage(self.overrides)
         self.weights = WeightsPage(self.book, WeightsPreview(self.state))
+        self.report = ReportPage()
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
         self.setWindowTitle(self.tr("Patrol Missions"))
@@ -78,6 +80,7 @@ class PatrolDock(QgsDockWidget):
             (self.tr("Data"), self.tr("Incidents, place, shifts, indicators, check, model"), self.data),
             (self.tr("Weights"), self.tr("What one incident of each category counts"), self.weights),
             (self.tr("Plan"), self.tr("Missions for the coming shifts"), self.plan),
+            (self.tr("Report"), self.tr("What was planned against what happened"), self.report),
         ):
             self.tabs.setTabToolTip(self.tabs.addTab(title), help_text)
             self.pages.addWidget(page)
@@ -110,6 +113,9 @@ class PatrolDock(QgsDockWidget):
         self.plan.list.pointed.connect(self._highlight)
         self.plan.list.chosen.connect(self._zoom)
         self.plan.list.opened.connect(self._open)
+        self.report.report_wanted.connect(self._report)
+        self.report.changed.connect(self._refresh_report)
+        self.report.trouble.connect(self._complain)
         self._connect_overrides()
         self._connect_weights()
         self.plan.publish.wanted.connect(self._publish)
@@ -172,6 +178,11 @@ class PatrolDock(QgsDockWidget):
         self._refresh_plan()
         shift = self.plan.current_shift()
         self.weights.refresh(self.state, self.plan.answers(), shift, self.plan.shift.currentText(), busy)
+        self._refresh_report()
+
+    def _refresh_report(self) -> None:
+        _able, engine_problem = can_execute()
+        self.report.refresh(self.state, self.runner.busy(), engine_problem)
 
     def _refresh_plan(self) -> None:
         _able, engine_problem = can_execute()
@@ -189,6 +200,7 @@ class PatrolDock(QgsDockWidget):
         self.book.stack.clear()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
+        self.report.show_answers(self.state)
         self.refresh()
         self.show_page(PLAN if self.state.layer("missions") is not None else START)
 
@@ -263,6 +275,11 @@ class PatrolDock(QgsDockWidget):
         self._take_lists()
         self.state.set_plan(self.plan.answers())
         self._run(self.tr("Trade-off curve"), lambda: [recipes.curve_step(self.state)])
+
+    def _report(self) -> None:
+        self._take_lists()
+        self.state.set_report(self.report.answers())
+        self._run(self.tr("Capture report"), lambda: [recipes.report_step(self.state)])
 
     def _publish(self, author: str, approval: str) -> None:
         self._run(self.tr("Publish the plan"), lambda: [recipes.publish_step(self.state, author, approval)])

@@ -38,6 +38,10 @@ _PATTERNS = {
         r"district|district_(name|id|no|num|number)|beat|precinct|division|sector|psa|zone|area_?name",
         r".*(dist|beat|precinct|division|sector|psa).*", r"name|label", r".*name.*",
     ),
+    "area": (
+        r"(area|tract|ward|neighbou?rhood|block_?group|zone|geo)_?(name|label|id|code|no)?\d*", r"name|label|geo_?id\d*",
+        r".*name.*", r".*_(id|code)",
+    ),
     "recorded_district": (
         r"district|(dc_)?dist(rict)?_(name|id|no|num|number)?|(dc_)?dist", r"beat|precinct|division|sector|psa",
     ),

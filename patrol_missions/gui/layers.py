@@ -42,6 +42,7 @@ def roles() -> dict[str, Role]:
         "sample_areas": Role(tr("Neighbourhoods"), visible=False, subgroup=data),
         "sample_boundary": Role(tr("Boundary"), subgroup=data),
         "summary": Role(tr("Plan summary"), visible=False, subgroup=tables),
+        "captures": Role(tr("Captures"), visible=False, subgroup=tables),
         "trade_off": Role(tr("Trade-off"), visible=False, subgroup=tables),
         "scores": Role(tr("Model scores"), visible=False, subgroup=tables),
         "findings": Role(tr("Findings of the data check"), visible=False, subgroup=tables),

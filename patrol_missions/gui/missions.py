@@ -93,6 +93,12 @@ def as_utc(value: QDateTime) -> QDateTime:
     return value.toUTC()
 
 
+def zone_of(name: str) -> QTimeZone:
+    """A time zone by its IANA name; UTC where it has none that is known here."""
+    zone = QTimeZone(name.encode()) if name else QTimeZone.utc()
+    return zone if zone.isValid() else QTimeZone.utc()
+
+
 def natural(text: str) -> tuple[int, float, str]:
     """Sorts “9” before “10”, and numbers before names."""
     try:

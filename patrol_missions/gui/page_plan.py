@@ -23,7 +23,7 @@ from patrol_missions.gui.forms import (
     tool_button,
 )
 from patrol_missions.gui.mission_list import MissionList, colours_of
-from patrol_missions.gui.missions import Mission, ShiftInstance, capital, own_time, read_missions, shifts_of
+from patrol_missions.gui.missions import Mission, ShiftInstance, capital, own_time, read_missions, shifts_of, zone_of
 from patrol_missions.gui.override_box import OverrideBox
 from patrol_missions.gui.override_dialog import OverrideDialog
 from patrol_missions.gui.override_layer import ROLE, Override, Overrides
@@ -156,8 +156,7 @@ class PlanPage(Page):
         return self._shifts[index] if 0 <= index < len(self._shifts) else None
 
     def _set_zone(self, state: ProjectState) -> None:
-        zone = QTimeZone(state.data.time_zone.encode()) if state.data.time_zone else QTimeZone.utc()
-        self._zone = zone if zone.isValid() else QTimeZone.utc()
+        self._zone = zone_of(state.data.time_zone)
         self.settings.set_zone(self._zone)
 
     def _show_districts(self, state: ProjectState) -> None:

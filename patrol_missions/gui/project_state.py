@@ -19,7 +19,10 @@ from patrol_missions.core.presets import DEFAULT_PRESET, PRESETS
 
 SCOPE = "PatrolMissions"
 
-F = TypeVar("F", "DataForm", "PlanForm", "WeightsForm")
+F = TypeVar("F", "DataForm", "PlanForm", "ReportForm", "WeightsForm")
+
+LAST, RECORD, FILE = "", "record", "file"
+"""Plans that a report can be of: the last one, a record of the audit log, a file."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,16 @@ class WeightsForm:
     locks: list[dict[str, Any]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class ReportForm:
+    """What the report page asks. ``incidents`` is the id of a layer; empty means those that were checked."""
+
+    plan: str = LAST
+    number: int = 0
+    file: str = ""
+    incidents: str = ""
+
+
 class ProjectState(QObject):
     """The stored state; ``changed`` tells that anything of it did."""
 
@@ -113,6 +126,7 @@ class ProjectState(QObject):
         self.plan = _form(PlanForm(), self._read("plan"))
         weights = _form(WeightsForm(), self._read("weights"))
         self.weights = weights if weights.preset in PRESETS else WeightsForm()  # else by a version that has others
+        self.report = _form(ReportForm(), self._read("report"))
         self._records: dict[str, dict[str, Any]] = self._read("records")
         self._layers: dict[str, str] = self._read("layers")
 
@@ -137,6 +151,11 @@ class ProjectState(QObject):
         """Keep the weights page's answers."""
         self.weights = form
         self._write("weights", asdict(form))
+
+    def set_report(self, form: ReportForm) -> None:
+        """Keep the report page's answers."""
+        self.report = form
+        self._write("report", asdict(form))
 
     # --- what was made
 

@@ -31,7 +31,7 @@ def asked_of_forecast(form: PlanForm, data: DataForm, weights: WeightsForm) -> s
 def asked_of_curve(state: ProjectState, form: PlanForm) -> str:
     """What a trade-off curve depends on; stored with it. Neither the share of harm kept nor the seed is part of it."""
     made = [state.value(key, "at") for key in ("forecast", "overrides")]
-    doses = [form.dose_minutes, form.mind_doses, state.data.visits if form.mind_doses else ""]
+    doses = [state.data.areas, form.dose_minutes, form.mind_doses, state.data.visits if form.mind_doses else ""]
     return json.dumps([*made, form.missions_per_district, form.quotas, *doses])
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject
+from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject, QgsVectorLayer
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.names import slug
 from patrol_missions.gui import settings, weights_book
 from patrol_missions.gui.forms import PROVIDER
+from patrol_missions.gui.guess import guess_field
 from patrol_missions.gui.layers import roles
-from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState
+from patrol_missions.gui.project_state import FILE, RECORD, DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.parameters import PRESETS
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
@@ -219,7 +220,7 @@ def curve_step(state: ProjectState) -> Step:
     output = files_of(state.data).table("trade_off", state.project)
 
     def curve() -> dict[str, Any]:
-        return {**_asked_of_plan(state), "OUTPUT": output}
+        return {**_asked_of_plan(state), **_neighbourhoods(state), "OUTPUT": output}
 
     return _step("trade_off", "tradeoff", tr("Draw the trade-off curve"), curve, {"OUTPUT": "trade_off"}, 1)
 
@@ -238,6 +239,13 @@ def _asked_of_plan(state: ProjectState) -> dict[str, Any]:
         "VISITS": state.data.visits if form.mind_doses else "",  # visits alone would have doses minded, too
         "SEED": form.seed,
     }
+
+
+def _neighbourhoods(state: ProjectState) -> dict[str, str]:
+    """The areas of the data page, where one of their fields looks like their name."""
+    layer = state.project.mapLayer(state.data.areas)
+    field = guess_field(layer.fields().names(), "area") if isinstance(layer, QgsVectorLayer) else ""
+    return {"AREAS": state.data.areas, "AREA_FIELD": field} if field else {}
 
 
 def _overrides(state: ProjectState) -> str:
@@ -267,6 +275,33 @@ def publish_step(state: ProjectState, author: str, approval: str) -> Step:
         }
 
     return _step("publish", "publishplan", tr("Publish the plan"), publish, {}, 1)
+
+
+def report_step(state: ProjectState) -> Step:
+    """Hold a plan against what happened in its shifts."""
+    form, files = state.report, files_of(state.data)
+    output = files.table("captures", state.project)
+
+    def planned() -> dict[str, Any]:
+        if form.plan == RECORD:
+            return {"LOG": files.beside("audit.sqlite"), "NUMBER": form.number}
+        file = form.file if form.plan == FILE else state.value("allocate", "PLAN")
+        if form.plan == FILE or (file and Path(file).is_file()):
+            return {"PLAN": file}
+        return {"MISSIONS": _made(state, "missions")}
+
+    def report() -> dict[str, Any]:
+        return {
+            **planned(),
+            "GRID": _made(state, "grid"),
+            "INCIDENTS": form.incidents or _made(state, "incidents"),
+            "VISITS": state.data.visits,
+            "WEIGHTS_PRESET": state.plan.weights_preset,
+            "REPORT": files.beside("capture_report.html"),
+            "OUTPUT": output,
+        }
+
+    return _step("report", "capturereport", tr("Make the capture report"), report, {"OUTPUT": "captures"}, 1)
 
 
 def explain_step(state: ProjectState, cell: str, output: str) -> Step:

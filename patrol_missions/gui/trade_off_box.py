@@ -57,9 +57,7 @@ class TradeOffBox(QgsCollapsibleGroupBoxBasic):
         if at != self._at:
             self._at, self._found = at, TradeOff.read(layer)
         there = ready.can_plan and state.layer("forecast") is not None
-        old = bool(self._found) and (
-            ready.forecast_anew or state.value(ROLE, "asked") != asked_of_curve(state, form)
-        )
+        old = bool(self._found) and (ready.forecast_anew or state.value(ROLE, "asked") != asked_of_curve(state, form))
         self.hint.setText(self._told(there, ready.forecast_anew, old))
         self.draw_button.setText(tr("Dra&w it again") if self._found else tr("Dra&w the curve"))
         self.draw_button.setEnabled(there and not ready.forecast_anew and not busy)

@@ -244,9 +244,7 @@ class TradeOffCurve(QWidget):
         """The number of a share under its place, within the widget."""
         width = painter.fontMetrics().boundingRect(f"{share} %").width() + 2.0
         left = min(max(self.x_of(share) - width / 2, 0.0), self.width() - width)
-        painter.drawText(
-            QRectF(left, row.top(), width, row.height()), Qt.AlignmentFlag.AlignCenter, f"{share} %"
-        )
+        painter.drawText(QRectF(left, row.top(), width, row.height()), Qt.AlignmentFlag.AlignCenter, f"{share} %")
 
     def _ground(self) -> QRectF:
         """From the top of the first panel's title to the axis."""

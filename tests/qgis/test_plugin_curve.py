@@ -21,6 +21,7 @@ from patrol_missions.gui.readiness import Readiness, readiness
 from patrol_missions.gui.results import keep
 from patrol_missions.gui.runner import Done
 from patrol_missions.gui.trade_off import Measure, TradeOff
+from patrol_missions.gui.trade_off_box import TradeOffBox
 from patrol_missions.gui.trade_off_curve import TradeOffCurve, contrast
 
 FIELDS = (
@@ -182,7 +183,7 @@ def forecast(processing, project, state, tmp_path):
 
 
 def box_of(state, ready=READY, busy=False, form=None):
-    box = PlanSettings().trade_off
+    box = TradeOffBox()
     box.refresh(state, form or state.plan, busy, ready)
     return box
 

@@ -28,6 +28,8 @@ def read(parameters: Mapping[str, Any]) -> PlanFile:
     if plan and not log:
         return Candidate.read(Path(str(plan))).plan
     if plan or not log or number is None:
-        raise InputError("It is not clear which plan is meant.", "Give a plan file, or an audit log and a record's number.")
+        raise InputError(
+            "It is not clear which plan is meant.", "Give a plan file, or an audit log and a record's number."
+        )
     with open_log(str(log)) as opened:
         return publication.published(opened, int(number))
