@@ -7,7 +7,7 @@ from pathlib import Path
 from qgis.gui import QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QLocale, Qt, QTimeZone, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
-from qgis.PyQt.QtWidgets import QComboBox, QWidget
+from qgis.PyQt.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from patrol_missions.gui.capture_tables import CaptureTables
 from patrol_missions.gui.captures import Captures, count
@@ -18,6 +18,7 @@ from patrol_missions.gui.forms import (
     Page,
     add_row,
     button,
+    explain,
     form,
     help_of,
     quiet,
@@ -47,21 +48,29 @@ class ReportPage(Page):
         self._page = ""
         rows = form()
         self.plan = shrinkable(QComboBox())
+        explain(self.plan, tr("Plan"), tr("The plan whose missions are held against what happened."))
         for title, data in (
             (tr("The last plan of this project"), LAST),
             (tr("A published plan"), RECORD),
             (tr("A plan file"), FILE),
         ):
             self.plan.addItem(title, data)
-        add_row(rows, tr("&Plan"), self.plan, tr("The plan whose missions are held against what happened."))
         self.number = QgsSpinBox()
         self.number.setRange(1, 2_147_483_647)
-        self._number_caption = add_row(rows, tr("Recor&d"), self.number, help_of("capturereport", "NUMBER"))
+        self.number.setPrefix(tr("Record") + " ")
+        explain(self.number, tr("Record"), help_of("capturereport", "NUMBER"))
         self.file = QgsFileWidget()
         self.file.setFilter(tr("Plan files") + " (*.zip)")
-        self._file_caption = add_row(rows, tr("&File"), self.file, help_of("capturereport", "PLAN"))
+        explain(self.file, tr("Plan file"), help_of("capturereport", "PLAN"))
+        which = QWidget()
+        which.setFocusProxy(self.plan)
+        column = QVBoxLayout(which)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.plan, self.number, self.file):
+            column.addWidget(part)
+        add_row(rows, tr("&Plan"), which, self.plan.accessibleDescription())
         self.incidents = LayerPicker(LAYER_FILTER.PointLayer, optional=True)
-        self.incidents.combo.setAllowEmptyLayer(True, tr("checked incidents of this project"))
+        self.incidents.combo.setAllowEmptyLayer(True, tr("the checked incidents"))
         add_row(rows, tr("&Incidents"), self.incidents, help_of("capturereport", "INCIDENTS"))
         self.report_button = button(
             tr("&Make the report"), tr("Hold the missions against the incidents of their shifts."),
@@ -132,11 +141,8 @@ class ReportPage(Page):
             self.number.setValue(newest)
 
     def _show_rows(self) -> None:
-        plan = self.plan.currentData()
-        for part in (self.number, self._number_caption):
-            part.setVisible(plan == RECORD)
-        for part in (self.file, self._file_caption):
-            part.setVisible(plan == FILE)
+        self.number.setVisible(self.plan.currentData() == RECORD)
+        self.file.setVisible(self.plan.currentData() == FILE)
 
     def _open(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(self._page))

@@ -19,7 +19,7 @@ from qgis.PyQt.QtGui import (
     QPen,
     QPolygonF,
 )
-from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QStyle, QStyleOptionFocusRect, QWidget
+from qgis.PyQt.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from patrol_missions.gui.trade_off import Measure, TradeOff
 
@@ -96,7 +96,7 @@ class TradeOffCurve(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """High enough for all panels to be read."""
         line = self._metrics().height()
-        return QSize(20 * line, len(self._measures) * self._panel_height() + 2 * line + _GAP + 2 * _EDGE)
+        return QSize(20 * line, len(self._measures) * self._panel_height() - _GAP + 2 * line + 3 * _EDGE)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Narrower, and as high."""
@@ -172,9 +172,9 @@ class TradeOffCurve(QWidget):
             for number, measure in enumerate(self._measures):
                 self._draw_panel(painter, measure, number)
         if self.hasFocus():
-            option = QStyleOptionFocusRect()
-            option.initFrom(self)
-            self.style().drawPrimitive(QStyle.PrimitiveElement.PE_FrameFocusRect, option, painter, self)
+            painter.setPen(QPen(self._accent(), 1.0))  # many styles draw no frame around what is no control of theirs
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), _EDGE, _EDGE)
 
     def _draw_panel(self, painter: QPainter, measure: Measure, number: int) -> None:
         ground, metrics, top = self._plot(number), self._metrics(), measure.top()

@@ -29,7 +29,7 @@ from qgis.PyQt.QtWidgets import (
 from qgis.utils import loadPlugin, startPlugin, unloadPlugin
 
 OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
-START, DATA, WEIGHTS, PLAN = range(4)
+START, DATA, WEIGHTS, PLAN, REPORT = range(5)
 
 
 def children() -> list[int]:
@@ -287,7 +287,7 @@ def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
     bare, mute, unreachable = [], [], []
     desk.dock.data.indicators.setCollapsed(False)
     desk.dock.plan.settings.quotas.setCollapsed(False)
-    for number in (START, DATA, WEIGHTS, PLAN):
+    for number in (START, DATA, WEIGHTS, PLAN, REPORT):
         desk.dock.show_page(number)
         desk.breathe()
         page = desk.dock.pages.currentWidget().widget()
@@ -324,7 +324,8 @@ def step_a_narrow_panel_shows_everything(desk):
     desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
     desk.breathe(100)
     wide = []
-    for number, name in ((START, "start"), (DATA, "data"), (WEIGHTS, "weights"), (PLAN, "plan")):
+    names = ("start", "data", "weights", "plan", "report")
+    for number, name in enumerate(names):
         desk.dock.show_page(number)
         desk.breathe(50)
         page = desk.dock.pages.currentWidget()

@@ -1,16 +1,19 @@
-"""Overrides: a mission ruled out, one moved, a box drawn, undo and withdrawal by keyboard; the plan is published."""
+"""Overrides: a mission ruled out, one moved, a box drawn, undo and withdrawal by keyboard; the plan is published.
+
+Then what harm kept costs is looked at, and a plan of shifts that are over is held against what happened in them.
+"""
 
 from __future__ import annotations
 
 from qgis.core import QgsCoordinateTransform, QgsProject
-from qgis.PyQt.QtCore import QPoint, Qt, QTimer
+from qgis.PyQt.QtCore import QDateTime, QPoint, Qt, QTimer
 from qgis.PyQt.QtTest import QTest
 from qgis.PyQt.QtWidgets import QApplication, QDialogButtonBox
 
 from patrol_missions.gui.override_dialog import OverrideDialog
 from patrol_missions.gui.override_layer import BOX, MOVE, SUPPRESS
 
-PLAN = 3
+PLAN, REPORT = 3, 4
 
 
 def on_map(desk, point):
@@ -170,3 +173,64 @@ def step_the_plan_is_published_by_a_person(desk):
     assert not card.publish_button.isEnabled()
     plan.ensureWidgetVisible(card)
     desk.grab("overrides_6_published")
+
+
+def step_what_harm_kept_costs_is_drawn_and_chosen_from(desk):
+    plan = desk.dock.plan
+    box, slider = plan.settings.trade_off, plan.settings.harm_kept
+    plan.ensureWidgetVisible(box.draw_button)
+    desk.breathe()
+    assert box.hint.text().startswith("Not drawn yet")
+    desk.grab("curve_0_empty")
+    desk.click(box.draw_button)
+    desk.wait_for_run(60)
+    assert box.curve.isVisible(), desk.messages()
+    assert not box.hint.isVisible()
+    plan.ensureWidgetVisible(box.reading)
+    desk.breathe(50)
+    desk.click(box.curve, QPoint(round(box.curve.x_of(75)), 40))
+    assert slider.value() == 75
+    QTest.keyClick(box.curve, Qt.Key.Key_Right)
+    assert slider.value() == box.curve.share() == 76
+    assert box.reading.text().startswith("With 76 % of harm kept")
+    desk.iface.messageBar().clearWidgets()
+    desk.grab("curve_1_chosen")
+    plan.settings.mind_doses.setChecked(False)
+    assert box.hint.text().startswith("Old: ")
+    desk.grab("curve_2_old")
+    plan.settings.mind_doses.setChecked(True)
+    assert not box.hint.isVisible()
+    box.setCollapsed(True)
+
+
+def step_a_plan_whose_shifts_have_no_incidents_yet_waits(desk):
+    page, tabs = desk.dock.report, desk.dock.tabs
+    desk.click(tabs, tabs.tabRect(REPORT).center())
+    assert desk.dock.pages.currentWidget() is page
+    assert page.status.text().startswith("The incidents end on"), page.status.text()
+    assert not page.report_button.isEnabled()
+    desk.grab("report_0_waits")
+
+
+def step_a_past_plan_is_held_against_what_happened(desk):
+    dock, page = desk.dock, desk.dock.report
+    incidents = dock.state.layer("incidents")
+    last = incidents.maximumValue(incidents.fields().lookupField("start"))
+    dock.plan.settings.start.setDateTime(QDateTime(last.date().addDays(-8), last.time()))
+    assert "other settings" in dock.plan.status.text(), "the page follows its settings"
+    dock.show_page(PLAN)
+    desk.click(dock.plan.plan_button)
+    desk.wait_for_run(90)
+    dock.show_page(REPORT)
+    desk.breathe()
+    assert page.report_button.isEnabled(), page.status.text()
+    desk.click(page.report_button)
+    desk.wait_for_run(60)
+    assert page.tables.isVisible(), desk.messages()
+    assert page.tables.verdict.text().startswith("Missions caught")
+    assert page.open_button.isVisible()
+    assert page.tables.choices.rowCount() == 4
+    assert page.tables.part.count() > 1
+    desk.iface.messageBar().clearWidgets()
+    desk.breathe(100)
+    desk.grab("report_1_made")
