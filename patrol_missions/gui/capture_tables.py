@@ -1,4 +1,4 @@
-"""The figures of a capture report on its page: the verdict, each choice of cells, and the incidents by what they were."""
+"""The figures of a capture report: the verdict, each choice of cells, and the incidents by what they were."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class CaptureTables(QWidget):
         caution = quiet(
             Note(
                 tr(
-                    "The shares tell whether missions were where incidents happened, and not whether they did any good: "
-                    "a mission that deters loses what it would have caught."
+                    "The shares tell whether missions were where incidents happened, and not whether they did any "
+                    "good: a mission that deters loses what it would have caught."
                 )
             )
         )

@@ -16,19 +16,9 @@ PARTS = ("category", "district", "area", "shift")
 MEASURES = ("incidents", "harm", "preventable harm")
 MISSIONS, CHANCE = "missions", "chance"
 CHOICES = (MISSIONS, CHANCE, "greedy", "last week")
-_FIELDS = (
-    "part",
-    "name",
-    "measure",
-    "choice",
-    "incidents",
-    "share",
-    "low",
-    "high",
-    "lead_low",
-    "lead_high",
-    "withheld",
-)
+_KEY = ("part", "name", "measure", "choice")
+_NUMBERS = ("incidents", "share", "low", "high", "lead_low", "lead_high")
+_FIELDS = (*_KEY, *_NUMBERS, "withheld")
 
 
 @dataclass(frozen=True)
@@ -58,8 +48,9 @@ class Captures:
         if layer is None or any(layer.fields().lookupField(name) < 0 for name in _FIELDS):
             return
         for feature in layer.getFeatures():
-            part, name, measure, choice, *numbers, hidden = (feature[field] for field in _FIELDS)
-            self._rows[part, name, measure, choice] = Caught(*map(_number, numbers), bool(hidden))
+            part, name, measure, choice = (str(feature[field]) for field in _KEY)
+            numbers = (_number(feature[field]) for field in _NUMBERS)
+            self._rows[part, name, measure, choice] = Caught(*numbers, bool(feature["withheld"]))
 
     def __bool__(self) -> bool:
         return bool(self._rows)

@@ -39,7 +39,7 @@ _PATTERNS = {
         r".*(dist|beat|precinct|division|sector|psa).*", r"name|label", r".*name.*",
     ),
     "area": (
-        r"(area|tract|ward|neighbou?rhood|block_?group|zone|geo)_?(name|label|id|code|no)?\d*", r"name|label|geo_?id\d*",
+        r"(area|tract|ward|neighbou?rhood|block_?group|zone|geo)_?(name|label|id|code|no)?\d*", r"name|label",
         r".*name.*", r".*_(id|code)",
     ),
     "recorded_district": (

@@ -52,9 +52,6 @@ class PlanSettings(QWidget):
         by.setFocusProxy(self.weights_button)
         add_row(main, tr("&Weights"), by, tr("What one incident of each category counts."))
         self.trade_off = TradeOffBox()
-        self.trade_off.set_share(self.harm_kept.value())
-        self.trade_off.share_chosen.connect(self.harm_kept.setValue)
-        self.harm_kept.valueChanged.connect(self.trade_off.set_share)
 
         self.quotas = QuotasTable()
         self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
@@ -90,6 +87,12 @@ class PlanSettings(QWidget):
         column.addWidget(self.trade_off)
         column.addWidget(self.quotas)
         column.addWidget(self.advanced)
+        self._connect()
+
+    def _connect(self) -> None:
+        self.trade_off.set_share(self.harm_kept.value())
+        self.trade_off.share_chosen.connect(self.harm_kept.setValue)
+        self.harm_kept.valueChanged.connect(self.trade_off.set_share)
         for signal in (
             self.missions.valueChanged, self.dose.valueChanged, self.mind_doses.toggled, self.quotas.changed,
             self.weights.currentIndexChanged, self.start.valueChanged, self.shift_count.valueChanged,

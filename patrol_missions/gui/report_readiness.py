@@ -63,8 +63,8 @@ def _time_problem(incidents: QgsVectorLayer, missions: QgsVectorLayer, zone: QTi
             "The plan’s first shift begins on {begins}, which is still to come. Come back when its incidents are known."
         ).format(begins=begins)
     return tr(
-        "The incidents end on {ends}, before the plan’s first shift on {begins}. Check newer incidents on the Data page "
-        "first, or choose them here."
+        "The incidents end on {ends}, before the plan’s first shift on {begins}. Check newer incidents on the Data "
+        "page first, or choose them here."
     ).format(ends=ends, begins=begins)
 
 

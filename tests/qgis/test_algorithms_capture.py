@@ -120,7 +120,9 @@ def test_visits_neighbourhoods_and_the_plan_before(chain: Chain, keep: Any) -> N
     assert "Minutes per 1,000 people" in Path(answer["REPORT"]).read_text(encoding="utf-8")
 
 
-def test_a_plan_file_and_a_record_bring_their_own_missions_and_forecast(chain: Chain, keep: Any, tmp_path: Path) -> None:
+def test_a_plan_file_and_a_record_bring_their_own_missions_and_forecast(
+    chain: Chain, keep: Any, tmp_path: Path
+) -> None:
     import processing
 
     plan, log = str(tmp_path / "plan.zip"), str(tmp_path / "audit.sqlite")

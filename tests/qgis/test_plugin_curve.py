@@ -1,4 +1,4 @@
-"""What harm kept costs is seen before it is decided: the curve is read, drawn, pointed at, chosen from, and gets old."""
+"""What harm kept costs is seen before it is decided: the curve is read, drawn, chosen from, and gets old."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def test_what_is_no_curve_is_none(made):
 
 
 @pytest.mark.parametrize(
-    ("values", "top"), [((0.0,), 1), ((92.8, 9), 100), ((13.8,), 15), ((1.2, math.nan), 1.5), ((100.0,), 100), ((7,), 8)]
+    ("values", "top"),
+    [((0.0,), 1), ((92.8, 9), 100), ((13.8,), 15), ((1.2, math.nan), 1.5), ((100.0,), 100), ((7,), 8)],
 )
 def test_an_axis_ends_with_a_round_number(values, top):
     assert Measure("", values, True).top() == pytest.approx(top)
@@ -104,7 +105,16 @@ def test_a_click_chooses_and_places_and_shares_agree(drawn):
 
 @pytest.mark.parametrize(
     ("key", "share"),
-    [("Left", 89), ("Right", 91), ("Down", 89), ("Up", 91), ("PageDown", 85), ("PageUp", 95), ("Home", 50), ("End", 100)],
+    [
+        ("Left", 89),
+        ("Right", 91),
+        ("Down", 89),
+        ("Up", 91),
+        ("PageDown", 85),
+        ("PageUp", 95),
+        ("Home", 50),
+        ("End", 100),
+    ],
 )
 def test_keys_move_the_share(drawn, key, share):
     heard = chosen(drawn)
@@ -122,9 +132,7 @@ def test_the_mouse_reads_without_choosing(drawn):
     heard, none = chosen(drawn), Qt.MouseButton.NoButton
     assert drawn.reading(0) == "60 %"
     spot = QPointF(drawn.x_of(50), 40)
-    drawn.mouseMoveEvent(
-        QMouseEvent(QEvent.Type.MouseMove, spot, none, none, Qt.KeyboardModifier.NoModifier)
-    )
+    drawn.mouseMoveEvent(QMouseEvent(QEvent.Type.MouseMove, spot, none, none, Qt.KeyboardModifier.NoModifier))
     assert (drawn.pointed(), drawn.reading(0), drawn.reading(1)) == (50, "90 %", "13.0")
     drawn.leaveEvent(QEvent(QEvent.Type.Leave))
     assert drawn.reading(1) == "2.0"

@@ -21,7 +21,7 @@ def is_given(parameters: Mapping[str, Any]) -> bool:
 def read(parameters: Mapping[str, Any]) -> PlanFile:
     """The plan.
 
-    :param parameters: ``plan`` (path), or ``log`` (path, or address of a PostgreSQL database) and ``number`` of a record
+    :param parameters: ``plan`` (path), or ``log`` (path, or address of a PostgreSQL database) and a record’s ``number``
     :raises InputError: both are given, or neither, or there is no such plan
     """
     plan, log, number = (parameters.get(name) for name in ("plan", "log", "number"))
