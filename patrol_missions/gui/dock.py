@@ -181,8 +181,9 @@ class PatrolDock(QgsDockWidget):
         self._refresh_report()
 
     def _refresh_report(self) -> None:
-        _able, engine_problem = can_execute()
-        self.report.refresh(self.state, self.runner.busy(), engine_problem)
+        if self.pages.currentWidget() is self.report:  # it looks through the incidents for the last one
+            _able, engine_problem = can_execute()
+            self.report.refresh(self.state, self.runner.busy(), engine_problem)
 
     def _refresh_plan(self) -> None:
         _able, engine_problem = can_execute()

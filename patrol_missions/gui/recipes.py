@@ -288,7 +288,9 @@ def report_step(state: ProjectState) -> Step:
         file = form.file if form.plan == FILE else state.value("allocate", "PLAN")
         if form.plan == FILE or (file and Path(file).is_file()):
             return {"PLAN": file}
-        return {"MISSIONS": _made(state, "missions")}
+        forecast, at, planned_at = state.layer("forecast"), state.at("forecast"), state.at("allocate")
+        behind = forecast is not None and at is not None and planned_at is not None and at < planned_at
+        return {"MISSIONS": _made(state, "missions"), "FORECAST": forecast.id() if behind else ""}
 
     def report() -> dict[str, Any]:
         return {

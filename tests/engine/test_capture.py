@@ -17,6 +17,7 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.jobs import find
 from patrol_missions.engine.missions.capture import by_lot, hide, quantiles
+from patrol_missions.engine.missions.plan_file import PlanFile
 from patrol_missions.engine.missions.shares import Share, effective, share
 
 SIZE_M = 250.0
@@ -422,3 +423,36 @@ def test_many_days_are_judged_by_days(tmp_path: Path) -> None:
     assert row(found, "chance")["lead_low"] > 0
     assert not any("intervals are wide" in sentence for sentence in said)
     assert "more than by lot" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def plan_file(tmp_path: Path, size_m: float = SIZE_M, **more: Table) -> str:
+    """A plan of one mission, sealed."""
+    asked = {"cell_size_m": size_m, "time_zone": ZONE, "labels": {"expected_theft": "Theft"}}
+    plan = PlanFile(asked, {"forecast": forecast(), **more}, {}, {"missions": missions((0, 7))})
+    (tmp_path / "plan.zip").write_bytes(plan.pack())
+    return str(tmp_path / "plan.zip")
+
+
+def test_a_plan_file_has_missions_forecast_areas_and_time_zone(tmp_path: Path) -> None:
+    areas = table([{"col": cell, "row": 0, "area": "Mill" if cell < 4 else "Quay"} for cell in range(CELLS)])
+    happened = {"incidents": incidents(*WEEK_BEFORE, *TONIGHT)}
+    found, _ = told(tmp_path, happened, plan=plan_file(tmp_path, areas=areas), time_zone="")
+    layers = {"missions": missions((0, 7)), "forecast": forecast(), "areas": areas, **happened}
+    usual, _ = told(tmp_path, layers)
+    assert found.values == usual.values
+    assert found.tables["capture"].text("name").tolist() == usual.tables["capture"].text("name").tolist()
+    assert "Mill" in found.tables["capture"].text("name").tolist()
+    other = table([{"col": cell, "row": 0, "area": "North" if cell < 4 else "South"} for cell in range(CELLS)])
+    found, _ = told(tmp_path, {**happened, "areas": other}, plan=plan_file(tmp_path, areas=areas))
+    assert "Mill" not in found.tables["capture"].text("name").tolist(), "areas that are given count"
+
+
+def test_a_plan_of_other_cells_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"measure 200 m and those of the grid 250 m\.") as refused:
+        told(tmp_path, {"incidents": incidents(*TONIGHT)}, plan=plan_file(tmp_path, 200.0))
+    assert refused.value.hint == "Choose the grid that the plan was made on."
+
+
+def test_a_plan_and_a_log_at_once_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not clear which plan is meant"):
+        told(tmp_path, {"incidents": incidents(*TONIGHT)}, plan=plan_file(tmp_path), log="audit.sqlite")

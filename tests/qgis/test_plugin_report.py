@@ -136,12 +136,19 @@ def test_the_last_plan_is_taken_from_its_file(planned, tmp_path):
     planned.set_plan(PlanForm(weights_preset="Sentence days"))
     asked = given(planned)
     assert asked["MISSIONS"] == planned.layer("missions").id(), "the file of an older project is not there"
+    assert "FORECAST" not in asked
+    behind = memory_layer("Polygon", [], "cell_id:string")
+    planned.project.addMapLayer(behind)
+    planned.record("forecast", {}, {"forecast": behind})
+    assert "FORECAST" not in given(planned), "it is newer than the missions"
+    planned.record("allocate", {}, {})
+    assert given(planned)["FORECAST"] == behind.id()
     file = tmp_path / "city_plan.zip"
     file.touch()
     planned.record("allocate", {"PLAN": str(file)}, {})
     asked = given(planned)
     assert asked["PLAN"] == str(file)
-    assert "MISSIONS" not in asked
+    assert not {"MISSIONS", "FORECAST"} & set(asked)
     assert asked["GRID"] == planned.layer("grid").id()
     assert asked["INCIDENTS"] == planned.layer("incidents").id()
     assert asked["WEIGHTS_PRESET"] == "Sentence days"
