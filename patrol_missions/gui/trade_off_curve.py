@@ -224,27 +224,24 @@ class TradeOffCurve(QWidget):
         """The ticks of harm kept under all panels, with the chosen share and that of the mouse among them."""
         ground, metrics = self._ground(), self._metrics()
         below = QRectF(ground.left(), ground.bottom() - _GAP + _EDGE, ground.width(), metrics.height())
-        marked = [self._share] if self._pointed is None else [self._share, self._pointed]
-        room = metrics.boundingRect("90 %").width() + 2 * _EDGE
-        for share in _TICKS:
-            if all(abs(self.x_of(share) - self.x_of(mark)) > room for mark in marked):
-                painter.setPen(self._ink(0.75))
-                self._tell(painter, share, below)
-        painter.setPen(self._ink())
-        painter.setFont(self._font(bold=True))
-        self._tell(painter, marked[-1], below)
-        if len(marked) > 1 and abs(self.x_of(marked[0]) - self.x_of(marked[1])) > room:
-            self._tell(painter, marked[0], below)
-        painter.setFont(self._font())
+        marked = [self._share] if self._pointed is None else [self._pointed, self._share]
+        taken: list[QRectF] = []
+        for shares, font, ink in ((marked, self._font(bold=True), 1.0), (_TICKS, self._font(), 0.75)):
+            painter.setFont(font)
+            painter.setPen(self._ink(ink))
+            for share in shares:
+                spot = self._spot(share, below, painter.fontMetrics())
+                if not any(spot.intersects(other) for other in taken):
+                    painter.drawText(spot, Qt.AlignmentFlag.AlignCenter, f"{share} %")
+                    taken.append(spot)
         below.translate(0, metrics.height())
-        painter.setPen(self._ink(0.75))
         painter.drawText(below, Qt.AlignmentFlag.AlignCenter, tr("Harm kept"))
 
-    def _tell(self, painter: QPainter, share: int, row: QRectF) -> None:
-        """The number of a share under its place, within the widget."""
-        width = painter.fontMetrics().boundingRect(f"{share} %").width() + 2.0
+    def _spot(self, share: int, row: QRectF, metrics: QFontMetrics) -> QRectF:
+        """Where the number of a share goes: under its place, and within the widget."""
+        width = metrics.boundingRect(f"{share} %").width() + _EDGE
         left = min(max(self.x_of(share) - width / 2, 0.0), self.width() - width)
-        painter.drawText(QRectF(left, row.top(), width, row.height()), Qt.AlignmentFlag.AlignCenter, f"{share} %")
+        return QRectF(left, row.top(), width, row.height())
 
     def _ground(self) -> QRectF:
         """From the top of the first panel's title to the axis."""
