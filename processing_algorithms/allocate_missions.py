@@ -96,6 +96,7 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
         plan.add_units(self)
         plan.add_travel(self)
         plan.add_clock(self)
+        plan.add_weights_version(self)
         self._add_results()
 
     def _add_results(self) -> None:
@@ -162,6 +163,7 @@ class AllocateMissionsAlgorithm(PlanAlgorithm):
             "harm_kept": self.parameterAsDouble(parameters, plan.HARM_KEPT, context) / 100.0,
             "revisit_gap_minutes": self.parameterAsDouble(parameters, plan.REVISIT_GAP_MINUTES, context),
             "speed_kmh": self.parameterAsDouble(parameters, plan.SPEED_KMH, context),
+            "weights_version": self.parameterAsString(parameters, plan.WEIGHTS_VERSION, context).strip(),
         }
         job = self.asked("allocate_missions", parameters, context, feedback, decided)
         file = self.parameterAsFileOutput(parameters, self.PLAN, context)

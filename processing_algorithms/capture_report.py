@@ -57,6 +57,10 @@ _INCIDENTS = {
 }
 
 
+AS_IN_PLAN = "As in the plan"
+"""The choice that takes the weights of the plan itself (stored in models and scripts)."""
+
+
 class CaptureReportAlgorithm(PatrolAlgorithm):
     """Missions and incidents to a report and tables."""
 
@@ -174,9 +178,10 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
 
     def _add_weights(self) -> None:
         self.add(
-            shared.preset(self.WEIGHTS_PRESET),
+            shared.preset(self.WEIGHTS_PRESET, (AS_IN_PLAN,)),
             self.tr(
-                "Published scale by which incidents of different categories are compared; choose that of the plan."
+                "Published scale by which incidents of different categories are compared. “As in the plan” takes the "
+                "weights of the plan file or record; a mission layer does not know them, so RAND's are taken for it."
             ),
         )
         self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)
@@ -273,7 +278,7 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
                 "cell_size_m": self._size_m,
                 "time_zone": zone or _zone_of(tables),
                 "weights": shared.weight_rows(parameters.get(self.WEIGHTS)),
-                "weights_preset": shared.PRESETS[chosen],
+                "weights_preset": shared.PRESETS.get(chosen),
                 "labels": category_labels(tables["forecast"]) if "forecast" in tables else {},
                 "plan": audit_inputs.place(self.parameterAsFile(parameters, self.PLAN, context)),
                 "log": audit_inputs.place(self.parameterAsFile(parameters, self.LOG, context)),

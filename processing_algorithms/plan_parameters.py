@@ -25,6 +25,7 @@ DOSE_MINUTES = "DOSE_MINUTES"
 SEED = "SEED"
 WEIGHTS_PRESET = "WEIGHTS_PRESET"
 WEIGHTS = "WEIGHTS"
+WEIGHTS_VERSION = "WEIGHTS_VERSION"
 VISITS = "VISITS"
 MIND_DOSES = "MIND_DOSES"
 LIMITS = "LIMITS"
@@ -252,5 +253,14 @@ def add_clock(algorithm: PatrolAlgorithm) -> None:
     algorithm.add(
         QgsProcessingParameterString(TIME_ZONE, tr("Time zone"), None, False, True),
         tr("IANA name of the zone that patrol windows are told in. Left blank, it is the forecast's."),
+        advanced=True,
+    )
+
+
+def add_weights_version(algorithm: PatrolAlgorithm) -> None:
+    """Declare what the weights are called."""
+    algorithm.add(
+        QgsProcessingParameterString(WEIGHTS_VERSION, tr("Version of the weights"), None, False, True),
+        tr("What these weights are called, who approved them and when; kept in the plan."),
         advanced=True,
     )

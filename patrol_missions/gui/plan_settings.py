@@ -6,7 +6,7 @@ from typing import Any
 
 from qgis.gui import QgsCollapsibleGroupBoxBasic, QgsDateTimeEdit, QgsDoubleSpinBox, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone, pyqtSignal
-from qgis.PyQt.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import Note, add_row, default, explain, form, help_of, theme_icon, tool_button
 from patrol_missions.gui.project_state import PlanForm
@@ -22,9 +22,23 @@ class PlanSettings(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._zone = QTimeZone.utc()
-        main = form()
+        self.trade_off = TradeOffBox()
+        self.quotas = QuotasTable()
+        self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._main_rows())
+        column.addWidget(self.trade_off)
+        column.addWidget(self.quotas)
+        column.addWidget(self.advanced)
+        self.advanced.setLayout(self._more_rows())
+        self.advanced.setCollapsed(True)
+        self._connect()
+
+    def _main_rows(self) -> QFormLayout:
+        rows = form()
         self.missions = _whole(1, 50, default("allocatemissions", "MISSIONS_PER_DISTRICT", 3))
-        add_row(main, tr("&Missions per district"), self.missions, help_of("allocatemissions", "MISSIONS_PER_DISTRICT"))
+        add_row(rows, tr("&Missions per district"), self.missions, help_of("allocatemissions", "MISSIONS_PER_DISTRICT"))
         self.harm_kept = QSlider(Qt.Orientation.Horizontal)
         self.harm_kept.setRange(50, 100)
         self.harm_kept.setPageStep(5)
@@ -33,61 +47,43 @@ class PlanSettings(QWidget):
         self._kept_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.harm_kept.valueChanged.connect(lambda value: self._kept_text.setText(f"{value} %"))
         self.harm_kept.setValue(int(default("allocatemissions", "HARM_KEPT", 90)))
-        kept = QWidget()
-        row = QHBoxLayout(kept)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.harm_kept, 1)
-        row.addWidget(self._kept_text)
+        kept = _beside(self.harm_kept, self._kept_text)
         kept.setFocusProxy(self.harm_kept)
-        add_row(main, tr("&Harm kept"), kept, help_of("allocatemissions", "HARM_KEPT"))
+        add_row(rows, tr("&Harm kept"), kept, help_of("allocatemissions", "HARM_KEPT"))
         self.weights = Note()
         self.weights_button = tool_button(
             theme_icon("mActionToggleEditing"), tr("Change the weights"), tr("Go to the Weights page.")
         )
-        by = QWidget()
-        line = QHBoxLayout(by)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.weights, 1)
-        line.addWidget(self.weights_button)
+        by = _beside(self.weights, self.weights_button)
         by.setFocusProxy(self.weights_button)
-        add_row(main, tr("&Weights"), by, tr("What one incident of each category counts."))
-        self.trade_off = TradeOffBox()
+        add_row(rows, tr("&Weights"), by, tr("What one incident of each category counts."))
+        return rows
 
-        self.quotas = QuotasTable()
-        self.advanced = QgsCollapsibleGroupBoxBasic(tr("Advanced"))
-        more = form()
-        self.advanced.setLayout(more)
+    def _more_rows(self) -> QFormLayout:
+        rows = form()
         self.dose = QgsDoubleSpinBox()
         self.dose.setRange(1.0, 120.0)
         self.dose.setDecimals(0)
         self.dose.setSuffix(tr(" min"))
         self.dose.setClearValue(float(default("allocatemissions", "DOSE_MINUTES", 15)))
         self.dose.clear()
-        add_row(more, tr("&Dose"), self.dose, help_of("allocatemissions", "DOSE_MINUTES"))
+        add_row(rows, tr("&Dose"), self.dose, help_of("allocatemissions", "DOSE_MINUTES"))
         self.mind_doses = QCheckBox(tr("Mi&nd doses"))
         self.mind_doses.setChecked(PlanForm().mind_doses)
         explain(self.mind_doses, tr("Mind doses"), help_of("allocatemissions", "MIND_DOSES"))
-        more.addRow("", self.mind_doses)
+        rows.addRow("", self.mind_doses)
         self.start = QgsDateTimeEdit()
         self.start.setAllowNull(True)
         self.start.setNullRepresentation(tr("after the data"))
         self.start.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.start.setCalendarPopup(True)
         self.start.clear()
-        add_row(more, tr("Shifts &from"), self.start, help_of("forecastrisk", "START"))
+        add_row(rows, tr("Shifts &from"), self.start, help_of("forecastrisk", "START"))
         self.shift_count = _whole(1, 1000, default("forecastrisk", "SHIFT_COUNT", 21))
-        add_row(more, tr("Shifts &ahead"), self.shift_count, help_of("forecastrisk", "SHIFT_COUNT"))
+        add_row(rows, tr("Shifts &ahead"), self.shift_count, help_of("forecastrisk", "SHIFT_COUNT"))
         self.seed = _whole(0, 2_147_483_647, default("allocatemissions", "SEED", 1))
-        add_row(more, tr("S&eed"), self.seed, help_of("allocatemissions", "SEED"))
-        self.advanced.setCollapsed(True)
-
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(main)
-        column.addWidget(self.trade_off)
-        column.addWidget(self.quotas)
-        column.addWidget(self.advanced)
-        self._connect()
+        add_row(rows, tr("S&eed"), self.seed, help_of("allocatemissions", "SEED"))
+        return rows
 
     def _connect(self) -> None:
         self.trade_off.set_share(self.harm_kept.value())
@@ -95,7 +91,7 @@ class PlanSettings(QWidget):
         self.harm_kept.valueChanged.connect(self.trade_off.set_share)
         for signal in (
             self.missions.valueChanged, self.dose.valueChanged, self.mind_doses.toggled, self.quotas.changed,
-            self.weights.currentIndexChanged, self.start.valueChanged, self.shift_count.valueChanged,
+            self.start.valueChanged, self.shift_count.valueChanged,
         ):  # fmt: skip
             signal.connect(lambda *_: self.changed.emit())
 
@@ -138,6 +134,16 @@ class PlanSettings(QWidget):
         self.seed.setValue(answers.seed)
         self.mind_doses.setChecked(answers.mind_doses)
         self.blockSignals(False)
+
+
+def _beside(wide: QWidget, narrow: QWidget) -> QWidget:
+    """Two widgets in a row, of which the first takes the room."""
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(wide, 1)
+    row.addWidget(narrow)
+    return both
 
 
 def _whole(least: int, most: int, value: Any) -> QgsSpinBox:

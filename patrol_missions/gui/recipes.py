@@ -290,7 +290,8 @@ def report_step(state: ProjectState) -> Step:
             return {"PLAN": file}
         forecast, at, planned_at = state.layer("forecast"), state.at("forecast"), state.at("allocate")
         behind = forecast is not None and at is not None and planned_at is not None and at < planned_at
-        return {"MISSIONS": _made(state, "missions"), "FORECAST": forecast.id() if behind else ""}
+        missions = {"MISSIONS": _made(state, "missions"), "FORECAST": forecast.id() if behind else ""}
+        return {**missions, **_weights(state)}
 
     def report() -> dict[str, Any]:
         return {
@@ -298,7 +299,6 @@ def report_step(state: ProjectState) -> Step:
             "GRID": _made(state, "grid"),
             "INCIDENTS": form.incidents or _made(state, "incidents"),
             "VISITS": state.data.visits,
-            "WEIGHTS_PRESET": state.plan.weights_preset,
             "REPORT": files.beside("capture_report.html"),
             "OUTPUT": output,
         }

@@ -428,7 +428,8 @@ def test_many_days_are_judged_by_days(tmp_path: Path) -> None:
 def plan_file(tmp_path: Path, size_m: float = SIZE_M, **more: Table) -> str:
     """A plan of one mission, sealed."""
     asked = {"cell_size_m": size_m, "time_zone": ZONE, "labels": {"expected_theft": "Theft"}}
-    plan = PlanFile(asked, {"forecast": forecast(), **more}, {}, {"missions": missions((0, 7))})
+    values = {"weights": [{"category": "Theft", "severity": 1.0, "preventability": 1.0, "use": True, "reason": ""}]}
+    plan = PlanFile(asked, {"forecast": forecast(), **more}, values, {"missions": missions((0, 7))})
     (tmp_path / "plan.zip").write_bytes(plan.pack())
     return str(tmp_path / "plan.zip")
 
@@ -445,6 +446,17 @@ def test_a_plan_file_has_missions_forecast_areas_and_time_zone(tmp_path: Path) -
     other = table([{"col": cell, "row": 0, "area": "North" if cell < 4 else "South"} for cell in range(CELLS)])
     found, _ = told(tmp_path, {**happened, "areas": other}, plan=plan_file(tmp_path, areas=areas))
     assert "Mill" not in found.tables["capture"].text("name").tolist(), "areas that are given count"
+
+
+def test_a_plan_is_judged_by_its_own_weights_unless_others_are_given(tmp_path: Path) -> None:
+    happened = {"incidents": incidents(*(each for each in TONIGHT if each[2] == THEFT))}
+    totals = []
+    others = [WEIGHTS[ROBBERY], {**WEIGHTS[THEFT], "severity": 7.0}]
+    for weights in (None, others):
+        found, _ = told(tmp_path, happened, plan=plan_file(tmp_path), weights=weights)
+        totals.append(row(found, "missions", "harm")["total"])
+    assert totals[0] > 0
+    assert totals[1] == 7 * totals[0]
 
 
 def test_a_plan_of_other_cells_is_refused(tmp_path: Path) -> None:

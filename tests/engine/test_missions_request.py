@@ -275,3 +275,10 @@ def test_every_visit_of_a_mission_counts_against_the_limit_of_its_area(tmp_path:
     twice = allocate(tmp_path, {"areas": one}, visits=2, **given)
     shifts = len(np.unique(FORECAST["start"]))
     assert [len(each.tables["missions"]) for each in (asked, twice)] == [4 * shifts, 2 * shifts]
+
+
+def test_a_plan_says_how_often_its_missions_are_visited_where_it_is_not_once(tmp_path: Path) -> None:
+    assert "visits" not in allocate(tmp_path).tables["missions"]
+    allocate(tmp_path, visits=3, revisit_gap_minutes=10.0)
+    kept = PlanFile.unpack((tmp_path / "plan.zip").read_bytes(), "plan.zip")
+    assert set(kept.results["missions"]["visits"].tolist()) == {3}

@@ -15,7 +15,15 @@ from patrol_missions.gui import recipes
 from patrol_missions.gui.captures import Captures, count
 from patrol_missions.gui.missions import zone_of
 from patrol_missions.gui.page_report import ReportPage
-from patrol_missions.gui.project_state import FILE, LAST, RECORD, DataForm, PlanForm, ProjectState, ReportForm
+from patrol_missions.gui.project_state import (
+    FILE,
+    LAST,
+    RECORD,
+    DataForm,
+    ProjectState,
+    ReportForm,
+    WeightsForm,
+)
 from patrol_missions.gui.report_readiness import report_problem
 from patrol_missions.gui.results import keep
 from patrol_missions.gui.runner import Done
@@ -133,8 +141,9 @@ def given(state, form=None):
 
 def test_the_last_plan_is_taken_from_its_file(planned, tmp_path):
     checked(planned, incidents("2020-01-06T13:00"))
-    planned.set_plan(PlanForm(weights_preset="Sentence days"))
+    planned.set_weights(WeightsForm(preset="sentence_days"))
     asked = given(planned)
+    assert asked["WEIGHTS_PRESET"] == "Sentence days"
     assert asked["MISSIONS"] == planned.layer("missions").id(), "the file of an older project is not there"
     assert "FORECAST" not in asked
     behind = memory_layer("Polygon", [], "cell_id:string")
@@ -151,7 +160,7 @@ def test_the_last_plan_is_taken_from_its_file(planned, tmp_path):
     assert not {"MISSIONS", "FORECAST"} & set(asked)
     assert asked["GRID"] == planned.layer("grid").id()
     assert asked["INCIDENTS"] == planned.layer("incidents").id()
-    assert asked["WEIGHTS_PRESET"] == "Sentence days"
+    assert "WEIGHTS_PRESET" not in asked, "the plan has its own weights"
     assert asked["REPORT"] == str(tmp_path / "city_capture_report.html")
     assert "VISITS" not in asked
 

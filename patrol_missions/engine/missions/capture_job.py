@@ -13,6 +13,7 @@ from patrol_missions.core import grid, weights
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.names import expected_fields
+from patrol_missions.core.presets import DEFAULT_PRESET
 from patrol_missions.core.tables import Table
 from patrol_missions.core.weights import Weight
 from patrol_missions.engine.context import JobContext
@@ -44,8 +45,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     parameters
         ``cell_size_m``; ``time_zone`` (IANA); ``weights`` (rows) and ``weights_preset`` (key), by which harm is told;
         ``labels`` {field of the forecast: category}. Perhaps ``plan``, or ``log`` and ``number``
-        (:func:`patrol_missions.engine.missions.plan_source.read`): missions, forecast, areas, labels, and the time zone
-        where none is given, are then those of that plan.
+        (:func:`patrol_missions.engine.missions.plan_source.read`): missions, forecast, areas, labels, and weights and
+        time zone where none are given, are then those of that plan.
     tables
         ``missions`` (``col, row, shift, start, end``, perhaps ``shift_date, district, dose_minutes, visits,
         box``);
@@ -126,6 +127,9 @@ def _of_plan(
         "labels": kept.parameters.get("labels") or {},
         "time_zone": parameters["time_zone"] or kept.parameters["time_zone"],
     }
+    if not parameters.get("weights") and not parameters.get("weights_preset"):
+        own["weights"] = kept.values.get("weights")
+        own["weights_preset"] = kept.parameters.get("weights_preset") or DEFAULT_PRESET  # of what else happened
     return {**parameters, **own}, {**areas, **tables, **made}
 
 

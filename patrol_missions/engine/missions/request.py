@@ -104,12 +104,19 @@ class Request:
             "warnings": warnings,
         }
         results = {
-            "missions": shared.missions,
+            "missions": self._with_visits(shared.missions),
             "visits": shared.visits,
             "allocation": made.allocation,
             "chances": made.chances,
         }
         return values, results
+
+    def _with_visits(self, missions: Table) -> Table:
+        """The missions with the number of visits of each, unless it is one, which a plan need not say."""
+        visits = self.driving.rules.visits
+        if visits == 1:
+            return missions
+        return Table({**missions.columns, "visits": np.full(len(missions), visits, dtype=np.int32)}, missions.labels)
 
 
 def _weighed(parameters: Mapping[str, Any], forecast: Table) -> tuple[Candidates, tuple[str, ...]]:
