@@ -144,7 +144,7 @@ class PlanPage(Page):
             self._show_shifts(shifts_of(self._missions))
         self._show_overrides(state, busy)
         there = bool(self._missions)
-        asks_more = ready.forecast_anew or _overridden_since(state)
+        asks_more = ready.forecast_anew or ready.plan_anew or _overridden_since(state)
         self.publish.refresh(state, busy, tr("Changed since it was planned: plan missions first.") if asks_more else "")
         for part in (self.shift_box, self.list, self.publish):
             part.setVisible(there)

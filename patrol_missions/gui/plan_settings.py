@@ -90,8 +90,8 @@ class PlanSettings(QWidget):
         self.trade_off.share_chosen.connect(self.harm_kept.setValue)
         self.harm_kept.valueChanged.connect(self.trade_off.set_share)
         for signal in (
-            self.missions.valueChanged, self.dose.valueChanged, self.mind_doses.toggled, self.quotas.changed,
-            self.start.valueChanged, self.shift_count.valueChanged,
+            self.missions.valueChanged, self.harm_kept.valueChanged, self.quotas.changed, self.dose.valueChanged,
+            self.mind_doses.toggled, self.start.valueChanged, self.shift_count.valueChanged, self.seed.valueChanged,
         ):  # fmt: skip
             signal.connect(lambda *_: self.changed.emit())
 

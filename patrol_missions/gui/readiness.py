@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from qgis.PyQt.QtCore import QCoreApplication
 
@@ -14,18 +14,28 @@ from patrol_missions.gui.project_state import DataForm, PlanForm, ProjectState, 
 
 @dataclass(frozen=True)
 class Readiness:
-    """Whether missions can be planned, whether that needs a new forecast, and what to tell the user."""
+    """Whether missions can be planned, whether that needs a new forecast, and what to tell the user.
+
+    :param plan_anew: the missions that there are were asked for otherwise
+    """
 
     can_plan: bool
     forecast_anew: bool
     icon: str
     sentence: str
+    plan_anew: bool = False
 
 
 def asked_of_forecast(form: PlanForm, data: DataForm, weights: WeightsForm) -> str:
     """The answers that a forecast depends on; stored with it, so that a changed answer is noticed."""
     coming = [data.weather, data.school_terms, data.events, data.visits]
     return json.dumps([form.start, form.shift_count, weights_book.asked(weights), *coming])
+
+
+def asked_of_plan(state: ProjectState, form: PlanForm) -> str:
+    """The answers that missions depend on beside their forecast; stored with them."""
+    visits = state.data.visits if form.mind_doses else ""
+    return json.dumps([asdict(replace(form, start="", shift_count=0)), visits, weights_book.told(state.weights)])
 
 
 def asked_of_curve(state: ProjectState, form: PlanForm) -> str:
@@ -128,6 +138,10 @@ def readiness(state: ProjectState, form: PlanForm, engine_problem: str) -> Readi
         )
     if state.layer("missions") is None:
         return Readiness(True, False, "mIconInfo", tr("The forecast is ready. Plan missions chooses among its cells."))
+    asked = state.value("allocate", "asked")
+    if asked and asked != asked_of_plan(state, form):
+        sentence = tr("The missions were planned with other settings. Plan missions applies those of now.")
+        return Readiness(True, False, "mIconInfo", sentence, plan_anew=True)
     return Readiness(True, False, "", "")
 
 

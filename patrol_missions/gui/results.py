@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from patrol_missions.gui import layers, weights_book
 from patrol_missions.gui.project_state import ProjectState
-from patrol_missions.gui.readiness import asked_of_curve, asked_of_forecast, asked_of_model
+from patrol_missions.gui.readiness import asked_of_curve, asked_of_forecast, asked_of_model, asked_of_plan
 from patrol_missions.gui.runner import Done
 from patrol_missions.gui.sample import sample_made
 
@@ -17,6 +17,8 @@ def keep(state: ProjectState, done: Done) -> None:
     if done.step.key == "forecast":
         values["asked"] = asked_of_forecast(state.plan, state.data, state.weights)
         values["weights"] = weights_book.asked(state.weights)
+    if done.step.key == "allocate":
+        values["asked"] = asked_of_plan(state, state.plan)
     if done.step.key == "trade_off":
         values["asked"] = asked_of_curve(state, state.plan)
     if done.step.key == "train":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from qgis.core import QgsProject, QgsVectorLayer
 
 from patrol_missions.gui.layers import ROLE_PROPERTY, place
-from patrol_missions.gui.project_state import SCOPE, DataForm, PlanForm, ProjectState
-from patrol_missions.gui.readiness import asked_of_forecast, readiness
+from patrol_missions.gui.project_state import SCOPE, DataForm, PlanForm, ProjectState, WeightsForm
+from patrol_missions.gui.readiness import Readiness, asked_of_forecast, asked_of_plan, readiness
 
 
 def layer(project, name="layer", uri="Polygon?crs=EPSG:32618&field=cell_id:string"):
@@ -103,6 +104,16 @@ def test_a_forecast_grows_stale(project, state):
     )
     assert not readiness(state, plan, "").forecast_anew
     assert readiness(state, PlanForm(shift_count=3), "").forecast_anew
+    state.record("allocate", {"asked": asked_of_plan(state, plan)}, {"missions": layer(project)})
+    assert readiness(state, plan, "") == Readiness(True, False, "", "")
+    for other in (replace(plan, seed=2), replace(plan, harm_kept=80.0), replace(plan, quotas=["9", "1"])):
+        ready = readiness(state, other, "")
+        assert (ready.plan_anew, ready.forecast_anew) == (True, False)
+        assert "other settings" in ready.sentence
+    state.set_weights(WeightsForm(version="Council", versions=[{
+        "name": "Council", "approved_by": "A", "reason": "B", "at": "2020-01-01", "preset": "rand", "rows": [],
+    }]))  # fmt: skip
+    assert readiness(state, plan, "").plan_anew, "the plan does not name the version yet"
     assert not readiness(state, PlanForm(missions_per_district=9, seed=4), "").forecast_anew
     time.sleep(0.01)  # later by the clock
     state.record("check", {}, {"incidents": layer(project)})
