@@ -178,6 +178,16 @@ def test_an_exploration_floor_gives_way_to_the_limits_of_areas() -> None:
     assert fitted.explored == pytest.approx(0)
 
 
+def test_areas_without_room_leave_exploration_to_the_others() -> None:
+    low, area = np.zeros(30), np.repeat([0, 1, 2], 10)
+    low[10] = 1  # set by hand, and all that the second area may have
+    limits = Limits(area, np.array([0.0, 1.0, np.inf]))
+    fitted = feasible.fit(np.array([4]), np.zeros(30, dtype=int), low, np.maximum(low, 0.95), 0.5, limits)
+    np.testing.assert_array_equal(fitted.number, [4])
+    assert fitted.explored == 1
+    np.testing.assert_allclose(fitted.low, np.where(area == 2, 0.15, low))
+
+
 SMALL = City(15)
 NUMBER = SMALL.fitted().number
 

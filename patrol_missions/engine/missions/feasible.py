@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from patrol_missions.core.law_groups import Floats, Ints, sums
@@ -51,11 +52,20 @@ def fit(
     must = np.rint(sums(group, low, groups)).astype(np.int64)
     can = np.floor(sums(group, high, groups) + _SLACK).astype(np.int64)
     alone = np.maximum(np.minimum(number, can), must)
-    blocks = None if limits is None or not len(limits.most) else _Blocks(group, limits, low, high)
+    if limits is not None and not len(limits.most):
+        limits = None
+    blocks = None if limits is None else _Blocks(group, limits, low, high)
     fitted = alone if blocks is None else np.maximum(blocks.numbers(alone, must), must)
-    floor = _floor(fitted - must, group, low, high, exploration)
+    can_explore = high if limits is None else np.where(_is_full(limits, low), 0.0, high)
+    floor = _floor(fitted - must, group, low, can_explore, exploration)
     explored = 1.0 if blocks is None else blocks.explored(fitted, floor)
     return Fitted(fitted, alone, low + explored * floor, explored)
+
+
+def _is_full(limits: Limits, low: Floats) -> NDArray[np.bool_]:
+    """Cells of areas that have no room beside what must be; a floor there would take that of all other cells away."""
+    full = limits.most - limits.sums(low) < _SLACK
+    return np.asarray((limits.area >= 0) & full[limits.area])
 
 
 def _floor(number: Ints, group: Ints, low: Floats, high: Floats, exploration: float) -> Floats:
@@ -124,4 +134,4 @@ class _Blocks:
             number.astype(np.float64),
             np.column_stack([np.append(self.low, 0.0), np.append(self.high, 1.0)]),
         )
-        return 0.0 if found is None else float(found[-1])
+        return 0.0 if found is None else max(0.0, float(found[-1]))
