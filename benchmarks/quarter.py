@@ -83,8 +83,8 @@ class _Maps:
         """Nothing is judged here."""
 
 
-def forecast() -> Quarter:
-    """Forecast tables, week by week, and preventable harm that happened, shape (shifts, cells)."""
+def forecast(weeks: int = WEEKS) -> Quarter:
+    """Forecasts of the last weeks, each as it began, and preventable harm that happened, shape (shifts, cells)."""
     city = PHILADELPHIA
     incidents, cells = city.tables("2016-01-01", UNTIL)
     parameters: dict[str, Any] = {
@@ -98,7 +98,7 @@ def forecast() -> Quarter:
     )
     maps = _Maps()
     workers = Workers(settings.threads({}))
-    tested = training.judge(read.panel, read.indicators, read.days, 1, workers, lambda *_: None, Design(WEEKS), maps)
+    tested = training.judge(read.panel, read.indicators, read.days, 1, workers, lambda *_: None, Design(weeks), maps)
     names = read.panel.categories
     value = np.array([each.value for each in weights.resolve(DEFAULT_PRESET, None, names)[0]])
     x, y = ((cells[axis] + 0.5) * city.size_m for axis in ("col", "row"))
@@ -128,6 +128,17 @@ def forecast() -> Quarter:
             np.add.at(caught, (instance.astype(int), cell.astype(int)), number * value[category])
         quarter.happened.append(caught)
     return quarter
+
+
+def tracts(cells: Table) -> Table:
+    """The census tract of each cell and its share of the people there: a table of areas as the engine takes it."""
+    at = PHILADELPHIA.degrees(*((cells[axis] + 0.5) * PHILADELPHIA.size_m for axis in ("col", "row")))
+    tract = holding(CONTEXT, "census_tracts_pop", "GEOID", *at)
+    people = holding(CONTEXT, "census_tracts_pop", "total_pop", *at).astype(float)
+    there = np.array([each is not None for each in tract])
+    number, count = np.unique(tract[there].astype(str), return_inverse=True, return_counts=True)[1:]
+    people[there] /= count[number]
+    return Table({"col": cells["col"], "row": cells["row"], "people": people}).with_text("area", tract.tolist())
 
 
 @dataclass
@@ -215,14 +226,7 @@ def main() -> None:
         print(f"REAL DATA ABSENT: {PHILADELPHIA.path} does not exist, so nothing was measured.")
         return
     quarter = forecast()
-    x, y = ((quarter.cells[axis] + 0.5) * PHILADELPHIA.size_m for axis in ("col", "row"))
-    at = PHILADELPHIA.degrees(x, y)
-    tract = holding(CONTEXT, "census_tracts_pop", "GEOID", *at)
-    people = holding(CONTEXT, "census_tracts_pop", "total_pop", *at).astype(float)
-    names = tuple(sorted({each for each in tract.tolist() if each}))
-    number = np.array([names.index(each) if each else -1 for each in tract.tolist()])
-    spread = people / np.bincount(number[number >= 0], minlength=len(names))[number]
-    areas = Areas(names, number, np.where(number >= 0, spread, np.nan))
+    areas = Areas.of(tracts(quarter.cells), quarter.cells["col"], quarter.cells["row"])
     harm = np.zeros(len(quarter.cells))
     for table in quarter.weeks:
         found = candidates.read(table, {})

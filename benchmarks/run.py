@@ -17,7 +17,7 @@ BENCHMARKS = (
     (ENGINE, "draw.py", "The law and the draw: beside a general solver and other designs"),
     (ENGINE, "solver.py", "Plans under every constraint: time, and the optimum of a general convex solver"),
     (QGIS, "weight_preview.py", "A weight is moved: the map in other colours, beside a plain redraw"),
-    (ENGINE, "chances.py 2000 100", "Logged chances: frequencies, caps, and a known effect found back"),
+    (ENGINE, "chances.py 10000 1000 5 2", "Logged chances: frequencies, caps, and a known effect found back"),
     (ENGINE, "feedback.py", "Records that patrol makes: does the plan run away with them?"),
     (ENGINE, "quarter.py", "A quarter of patrol: always the highest cells beside the law"),
     (ENGINE, "train_forecast.py --peer --truth 3", "Training and forecasting: beside predspot and the truth"),
