@@ -128,8 +128,8 @@ class Counts:
             f"  missions: {self.agreement('missions', 'mission chance')}\n"
             f"  plans that break a cap, a size or a decision by hand: {self.broken}\n"
             f"  harm kept in the {np.count_nonzero(able)} of {np.count_nonzero(some)} districts and shifts whose "
-            f"constraints allow {100 * wanted:g} %: {kept.min():.2f} to {kept.max():.2f} % by district; everywhere {whole:.2f} % "
-            f"(standard error {error:.2f}), logged {logged:.2f} %"
+            f"constraints allow {100 * wanted:g} %: {kept.min():.2f} to {kept.max():.2f} % by district; everywhere "
+            f"{whole:.2f} % (standard error {error:.2f}), logged {logged:.2f} %"
         )
 
 
@@ -199,13 +199,18 @@ def trial(effects: np.ndarray, truths: np.ndarray) -> None:
             continue
         part = effects[: trials * shifts].reshape(trials, shifts, SETS)
         truth = truths[: trials * shifts].reshape(trials, shifts).mean(axis=1)
-        half = stats.t.ppf(0.975, shifts - 1) * part.std(axis=1, ddof=1) / np.sqrt(shifts)
+        error = part.std(axis=1, ddof=1) / np.sqrt(shifts)
         away = part.mean(axis=1) - truth[:, None]
-        holds, above = (np.abs(away) <= half).mean(axis=1), (away > half).mean()
+        beyond = away / error
+        limit = stats.t.ppf(0.975, shifts - 1)
+        holds = (np.abs(beyond) <= limit).mean(axis=1)
         enough = " (long enough by the rule)" if shifts == long else ""
         print(
-            f"  {trials:,} trials of {shifts} shifts{enough}: 95 % intervals hold the truth in {100 * holds.mean():.1f} "
-            f"% (standard error {100 * stats.sem(holds):.1f}), are wholly above it in {100 * above:.1f} %",
+            f"  {trials:,} trials of {shifts} shifts{enough}: 95 % intervals hold the truth in "
+            f"{100 * holds.mean():.1f} % (standard error {100 * stats.sem(holds):.1f}), are wholly above it in "
+            f"{100 * (beyond > limit).mean():.1f} %, below it in {100 * (beyond < -limit).mean():.1f} %; estimated "
+            f"variance {(error**2).mean() / away.var():.2f} of the true one, correlation of estimate and standard "
+            f"error {np.corrcoef(away.ravel(), error.ravel())[0, 1]:.2f}",
             flush=True,
         )
 
