@@ -26,6 +26,7 @@ sys.path.insert(0, os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage"))
 from cities import DATA, PHILADELPHIA  # noqa: E402 - needs the path above
 from polygons import holding  # noqa: E402
 
+from patrol_missions.core import weights  # noqa: E402
 from patrol_missions.core.names import expected_fields  # noqa: E402
 from patrol_missions.core.presets import DEFAULT_PRESET  # noqa: E402
 from patrol_missions.core.tables import Table  # noqa: E402
@@ -37,7 +38,7 @@ from patrol_missions.engine.forecast.backtest import MODEL  # noqa: E402
 from patrol_missions.engine.forecast.panel import WEEK_S  # noqa: E402
 from patrol_missions.engine.forecast.timeline import Design  # noqa: E402
 from patrol_missions.engine.forecast.workers import Workers  # noqa: E402
-from patrol_missions.engine.missions import candidates, planning, weights  # noqa: E402
+from patrol_missions.engine.missions import candidates, planning  # noqa: E402
 from patrol_missions.engine.missions.areas import Areas  # noqa: E402
 from patrol_missions.engine.missions.circumstances import shift_instances  # noqa: E402
 from patrol_missions.engine.missions.curve import unevenness  # noqa: E402
