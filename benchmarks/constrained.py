@@ -137,9 +137,7 @@ def _constrained(
     quotas: dict[str, int],
 ) -> Case:
     """Overrides for a day, and patrol in the days before, neither in the highest cells of any district."""
-    settings = Settings(
-        harm_kept=0.85, exploration=0.1, control=0.1, per_district=MISSIONS, quotas=quotas, areas=rules
-    )
+    settings = Settings(harm_kept=0.85, exploration=0.1, control=0.1, per_district=MISSIONS, quotas=quotas, areas=rules)
     first = week.first_shifts(1)
     start = int(first.groups.start[0].astype(np.int64))
     ranked = np.split(first.cell[np.lexsort((-first.harm, first.group))], np.cumsum(first.groups.cells)[:-1])

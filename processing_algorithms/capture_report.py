@@ -181,7 +181,8 @@ class CaptureReportAlgorithm(PatrolAlgorithm):
             shared.preset(self.WEIGHTS_PRESET, (AS_IN_PLAN,)),
             self.tr(
                 "Published scale by which incidents of different categories are compared. “As in the plan” takes the "
-                "weights of the plan file or record; a mission layer does not know them, so RAND's are taken for it."
+                "weights of the plan file or record; where there were none but the forecast's, and for a mission "
+                "layer, RAND's are taken."
             ),
         )
         self.add(shared.weights(self.WEIGHTS), shared.weights_help(), advanced=True)

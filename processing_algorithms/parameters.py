@@ -95,21 +95,23 @@ def indicator_fields(name: str, grid: str) -> QgsProcessingParameterField:
     return QgsProcessingParameterField(name, tr("Indicator fields of the grid"), None, grid, numeric, True, True)
 
 
-def matrix_rows(value: Any, columns: int, name: str) -> list[list[str]]:
+def matrix_rows(value: Any, columns: int, name: str, least: int | None = None) -> list[list[str]]:
     """Rows of a table parameter: flat from the dialog, nested from scripts, text from the command line.
 
-    Rows without any text are dropped. Nested rows and lines of a text may leave out their last values; values in one
-    long list that do not fill its rows are an :class:`InputError`.
+    Rows without any text are dropped. Nested rows may leave out their last values; values in one long list that do not
+    fill its rows are an :class:`InputError`.
 
     :param value: what QGIS hands over
     :param columns: how many columns the table has
     :param name: what the table is called, for the sentence
+    :param least: the values that a row cannot do without, where a line of a text is a row and may leave out the others
     """
     if value is None or value == "":
         return []
     if isinstance(value, str):
         lines = list(csv.reader(value.splitlines()))
-        value = lines if len(lines) > 1 or len(lines[0]) < columns else lines[0]
+        by_line = least is not None and (len(lines) > 1 or len(lines[0]) < columns)
+        value = lines if by_line else [cell for line in lines for cell in line]
     flat: list[str] = []
     for item in value:
         if isinstance(item, (list, tuple)):
@@ -144,7 +146,7 @@ def shift_rows(value: Any) -> list[dict[str, str]]:
 
 def weight_rows(value: Any) -> list[dict[str, Any]] | None:
     """The user's weights as the engine takes them; None when there are none."""
-    rows = matrix_rows(value, 5, tr("Own weights"))
+    rows = matrix_rows(value, 5, tr("Own weights"), least=1)
     return [
         {
             "category": category,

@@ -428,8 +428,8 @@ def test_many_days_are_judged_by_days(tmp_path: Path) -> None:
 def plan_file(tmp_path: Path, size_m: float = SIZE_M, **more: Table) -> str:
     """A plan of one mission, sealed."""
     asked = {"cell_size_m": size_m, "time_zone": ZONE, "labels": {"expected_theft": "Theft"}}
-    values = {"weights": [{"category": "Theft", "severity": 1.0, "preventability": 1.0, "use": True, "reason": ""}]}
-    plan = PlanFile(asked, {"forecast": forecast(), **more}, values, {"missions": missions((0, 7))})
+    asked = {**asked, "weights": WEIGHTS}
+    plan = PlanFile(asked, {"forecast": forecast(), **more}, {"weights": WEIGHTS}, {"missions": missions((0, 7))})
     (tmp_path / "plan.zip").write_bytes(plan.pack())
     return str(tmp_path / "plan.zip")
 

@@ -365,8 +365,6 @@ def test_a_destination_that_cannot_be_written(chain: Chain, refused: Any, tmp_pa
     [
         (["a", "b", "c", "d"], [["a", "b"], ["c", "d"]]),
         ([["a", "b"], ["c"]], [["a", "b"], ["c", ""]]),
-        ("a\nb,2", [["a", ""], ["b", "2"]]),
-        ("a", [["a", ""]]),
         ("a,b,c,d", [["a", "b"], ["c", "d"]]),
         ('"a,x",1\nb,2', [["a,x", "1"], ["b", "2"]]),
         (["", "", "c", 2], [["c", "2"]]),
@@ -376,6 +374,12 @@ def test_a_destination_that_cannot_be_written(chain: Chain, refused: Any, tmp_pa
 )
 def test_tables_arrive_in_many_shapes(value: Any, rows: list[list[str]]) -> None:
     assert shared.matrix_rows(value, 2, "Table") == rows
+
+
+@pytest.mark.parametrize("value", ["a\nb,2", [["a"], ["b", "2"]], ["a", "", "b", "2"]])
+def test_lines_may_leave_out_what_a_row_can_do_without(value: Any) -> None:
+    assert shared.matrix_rows(value, 2, "Table", least=1) == [["a", ""], ["b", "2"]]
+    assert shared.matrix_rows("a", 2, "Table", least=1) == [["a", ""]]
 
 
 def test_tables_with_a_value_missing() -> None:

@@ -32,6 +32,7 @@ FEW = 30
 """Below so many incidents the intervals are so wide that a word must be said."""
 
 _REPORT = "report.html"
+_WEIGHTS = ("weights", "weights_preset")
 _HOUR_S, _DAY_S = 3_600, 86_400
 _LATE_HOURS = 2
 _WEEK_DAYS = 7
@@ -127,8 +128,9 @@ def _of_plan(
         "labels": kept.parameters.get("labels") or {},
         "time_zone": parameters["time_zone"] or kept.parameters["time_zone"],
     }
-    if not parameters.get("weights") and not parameters.get("weights_preset"):
-        own["weights"] = kept.values.get("weights")
+    weighed = any(kept.parameters.get(name) for name in _WEIGHTS)  # else by the forecast, which does not tell how
+    if weighed and not any(parameters.get(name) for name in _WEIGHTS):
+        own["weights"] = kept.values["weights"]
         own["weights_preset"] = kept.parameters.get("weights_preset") or DEFAULT_PRESET  # of what else happened
     return {**parameters, **own}, {**areas, **tables, **made}
 
