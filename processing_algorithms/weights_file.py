@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,6 +15,7 @@ from patrol_missions.core.names import slug
 from patrol_missions.processing_algorithms.csv_rows import read_rows
 
 _NUMBERS = ("severity", "preventability")
+_APART = 20.0  # times that every severity of a file differs from what it was, where its unit is another
 
 
 def read(path: Path, categories: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
@@ -26,7 +27,7 @@ def read(path: Path, categories: Sequence[str]) -> tuple[list[dict[str, Any]], s
     :param categories: those that there are weights for; rows of others are passed over
     :raises InputError: the file cannot be read, or holds no weights
     """
-    hint = tr("Its columns are category and severity, perhaps preventability, use and reason.")
+    hint = tr("It needs category and severity, and may have preventability, use and reason.")
     known = {slug(category): category for category in categories}
     answers: dict[str, list[dict[str, str]]] = {}
     unknown: dict[str, None] = {}
@@ -45,6 +46,30 @@ def read(path: Path, categories: Sequence[str]) -> tuple[list[dict[str, Any]], s
         )
     rows = [_row(category, given) for category, given in answers.items()]
     return rows, _told(answers, list(unknown), categories)
+
+
+def other_unit(rows: Sequence[Mapping[str, Any]], before: Mapping[str, float], categories: Sequence[str]) -> str:
+    """A warning where severities of a file and those that stay seem to be in different units; else an empty text.
+
+    A survey's marks from 1 to 10 beside costs in dollars would leave the plan to the categories that were not asked
+    about. Nobody's view of a category differs from a published one that much for all of them at once.
+
+    :param rows: as :func:`read` gives them
+    :param before: severities until now, by category
+    """
+    taken = {row["category"]: row["severity"] for row in rows if row.get("severity") is not None}
+    rest = [before[category] for category in categories if category in before and category not in taken]
+    ratios = [severity / before[category] for category, severity in taken.items() if before.get(category, 0) > 0]
+    if not rest or not ratios or (max(ratios) >= 1 / _APART and min(ratios) <= _APART):
+        return ""
+    told = tr("The file’s severities ({taken}) seem to be in another unit than the rest ({rest}): import all or none.")
+    return told.format(taken=_span(taken.values()), rest=_span(rest))
+
+
+def _span(numbers: Iterable[float]) -> str:
+    ordered = sorted(numbers)
+    low, high = ordered[0], ordered[-1]
+    return f"{low:,.6g}" if low == high else tr("{low:,.6g} to {high:,.6g}").format(low=low, high=high)
 
 
 def _row(category: str, answers: Sequence[Mapping[str, str]]) -> dict[str, Any]:

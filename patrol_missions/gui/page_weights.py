@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from qgis.PyQt.QtCore import QCoreApplication, QTimer, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimer, pyqtSignal
 from qgis.PyQt.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QToolButton, QWidget
 
 from patrol_missions.core.category_rules import is_enforcement_driven
@@ -106,7 +106,9 @@ class WeightsPage(Page):
                                       self._book.stack.redo)  # fmt: skip
         line = QHBoxLayout()
         line.setSpacing(3)
-        for each in (self.approve_button, self.compare_button, self.import_button, self.lock_button):
+        for each in (self.approve_button, self.import_button):
+            each.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        for each in (self.approve_button, self.import_button, self.compare_button, self.lock_button):
             line.addWidget(each)
         line.addStretch(1)
         line.addWidget(self.undo_button)
@@ -334,8 +336,12 @@ class WeightsPage(Page):
 
         def take() -> None:
             rows, told = weights_file.read(path, self._categories)
+            before = self._weights()
+            doubt = weights_file.other_unit(rows, {each.category: each.severity for each in before}, self._categories)
             self._book.take(rows, self._categories)
             self.told.emit(told)
+            if doubt:
+                self.trouble.emit(doubt)
 
         self._try(take)
 

@@ -84,7 +84,7 @@ class WeightCard(QWidget):
         told = tr("{category} weighs {weight}") if weight.use else tr("{category} does not count")
         self.title.setText(told.format(category=weight.category, weight=plain_number(weight.value)))
         self.about.setText(_about(weight, base))
-        self.severity.setDecimals(0 if base.severity >= 100 else 2)
+        self.severity.setDecimals(0 if min(base.severity, weight.severity) >= 100 else 2)
         if not self.severity.hasFocus():
             self.severity.setValue(weight.severity)
         if not self.factor.isSliderDown():
@@ -111,6 +111,9 @@ def _about(weight: Weight, base: Weight) -> str:
         share=KINDS[kind].preventability if kind else OTHER_PREVENTABILITY
     )
     parts = [base.basis, f"{deterred}: {why}" if why else deterred]
+    if weight.severity != base.severity:
+        given = tr("The severity is your own, instead of {severity}").format(severity=plain_number(base.severity))
+        parts[0] = f"{given} ({base.basis})"
     if is_enforcement_driven(weight.category):
         parts.insert(0, tr("Mostly reflects where police look, so it counts only with a reason"))
     return ". ".join(parts) + "."

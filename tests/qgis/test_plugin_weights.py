@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -187,6 +188,25 @@ def test_a_table_says_what_counts_and_why(tmp_path, book):
     drugs, theft = row_of(book, "Drugs"), row_of(book, "Theft, bicycles")
     assert (drugs.severity, drugs.preventability, drugs.use, drugs.reason) == (5.0, 0.2, True, "Order 12")
     assert (theft.severity, theft.use, theft.reason) == (2.0, False, "Too minor")
+
+
+@pytest.mark.parametrize(
+    ("severities", "told"),
+    [
+        ({"Robbery": 14.0, "Burglary": 9.0}, True),
+        ({"Robbery": 60_000.0, "Burglary": 9.0}, False),
+        ({"Robbery": 2e6, "Burglary": 9e5}, True),
+        ({"Robbery": 14.0, "Burglary": 9.0, "Drugs": 1.0, "Theft, bicycles": 2.0}, False),
+        ({}, False),
+    ],
+)
+def test_severities_in_another_unit_than_those_that_stay_are_told(severities, told):
+    before = {"Robbery": 67_277.0, "Burglary": 13_096.0, "Drugs": 2_139.0, "Theft, bicycles": 2_139.0}
+    rows = [{"category": category, "severity": severity} for category, severity in severities.items()]
+    sentence = weights_file.other_unit([*rows, {"category": "Drugs", "use": False}], before, CATEGORIES)
+    assert bool(sentence) == told
+    if told:
+        assert "than the rest (2,139)" in sentence
 
 
 @pytest.mark.parametrize(
@@ -450,6 +470,23 @@ def test_a_file_that_cannot_be_used_is_told(page, tmp_path):
     page.take_file(survey(tmp_path, "category,harm\nRobbery,1\n"))
     assert len(heard) == 1
     assert "has no column severity" in heard[0]
+
+
+def test_a_mark_of_ones_own_is_shown_with_its_decimals_and_as_ones_own(page, book):
+    page.table.setCurrentCell(cell(page, "Robbery", 0).row(), 0)
+    assert page.card.about.text().startswith("RAND cost of crime (2007 US dollars): robbery.")
+    book.set("Robbery", severity=9.5)
+    page._draw()
+    assert page.card.severity.value() == 9.5
+    assert re.match(r"The severity is your own, instead of 67.?277 \(RAND cost of crime", page.card.about.text())
+
+
+def test_a_survey_of_some_categories_in_marks_is_warned_of(page, tmp_path):
+    warned = []
+    page.trouble.connect(warned.append)
+    page.take_file(survey(tmp_path, "category,severity\nRobbery,9\n"))
+    assert len(warned) == 1
+    assert "seem to be in another unit" in warned[0]
 
 
 def test_a_plan_is_made_by_the_weights_and_names_their_version(book, state, forecast, tmp_path):
