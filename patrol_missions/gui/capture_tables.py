@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from patrol_missions.gui.captures import CHANCE, MEASURES, MISSIONS, Captures, choice_title, count, part_title
+from patrol_missions.gui.captures import CHANCE, MEASURES, MISSIONS, Captures, choice_help, choice_title, count, part_title
 from patrol_missions.gui.forms import Banner, Note, compact, explain, heading, quiet, shrinkable
 
 _HIGHEST = 260
@@ -71,6 +71,8 @@ class CaptureTables(QWidget):
         choices = found.choices()
         rows = [[choice_title(choice), *(self._told(measure, choice) for measure in MEASURES)] for choice in choices]
         _fill(self.choices, ["", tr("Incidents"), tr("Harm"), tr("Preventable")], rows)
+        for row, choice in enumerate(choices):
+            self.choices.item(row, 0).setToolTip(choice_help(choice))
         before = self.part.currentData()
         self.part.blockSignals(True)
         self.part.clear()
@@ -99,6 +101,9 @@ class CaptureTables(QWidget):
             else:
                 rows.append([name, count(found[0].incidents), *(each.told() for each in found)])
         _fill(self.parts, ["", tr("Incidents"), *map(choice_title, choices)], rows)
+        heads = [tr("An incident whose time is not known exactly counts in part."), *map(choice_help, choices)]
+        for column, text in enumerate(heads, 1):
+            self.parts.horizontalHeaderItem(column).setToolTip(text)
 
 
 def _table(name: str, help_text: str) -> QTableWidget:

@@ -107,6 +107,17 @@ def choice_title(choice: str) -> str:
     return titles[choice]
 
 
+def choice_help(choice: str) -> str:
+    """What a choice of cells is."""
+    texts = {
+        MISSIONS: tr("The cells of the plan’s missions."),
+        CHANCE: tr("Cells drawn by lot, each as likely as any other of its district: what luck alone catches."),
+        "greedy": tr("The cells with the most harm in the forecast, which is where a plan without chance would go."),
+        "last week": tr("The cells with the most harm in the week before the plan."),
+    }
+    return texts[choice]
+
+
 def part_title(part: str) -> str:
     """What incidents are divided by, in words."""
     titles = {

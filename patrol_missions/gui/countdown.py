@@ -62,7 +62,10 @@ def countdown(shifts: Sequence[ShiftInstance], now: QDateTime) -> str:
         said.append(tr("No later shift is planned."))
     else:
         said.append(
-            tr("The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from”.")
+            tr(
+                "The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from” under "
+                "Advanced."
+            )
         )
     return " ".join(said)
 

@@ -25,8 +25,15 @@ class LayerPicker(QWidget):
     changed = pyqtSignal()
     unreadable = pyqtSignal(str)  # sentence
 
-    def __init__(self, filters: object, optional: bool = False, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, filters: object, optional: bool = False, parent: QWidget | None = None, *, hint: str = ""
+    ) -> None:
+        """Show the project's layers of a kind.
+
+        :param hint: what to do with a file that is of another kind
+        """
         super().__init__(parent)
+        self._hint = hint
         self.combo = QgsMapLayerComboBox()
         shrinkable(self.combo)
         self.combo.setFilters(filters)
@@ -82,8 +89,14 @@ class LayerPicker(QWidget):
         if layer.geometryType() == QgsWkbTypes.GeometryType.PolygonGeometry:  # a fill would tint the risk above it
             outline = {"style": "no", "outline_color": "#5d6b80", "outline_width": "0.5"}
             layer.setRenderer(QgsSingleSymbolRenderer(QgsFillSymbol.createSimple(outline)))
+        before = self.layer()
         QgsProject.instance().addMapLayer(layer)
         self.set_layer(layer)
+        if self.layer() is None:  # a layer that is not offered leaves the box blank
+            self.combo.setCurrentIndex(0)
+            self.set_layer(before)
+            told = tr("“{layer}” is in the project now, but layers of its kind cannot be chosen here.")
+            self.unreadable.emit(f"{told.format(layer=layer.name())} {self._hint}".strip())
 
 
 def tr(text: str) -> str:

@@ -69,7 +69,11 @@ class ReportPage(Page):
         for part in (self.plan, self.number, self.file):
             column.addWidget(part)
         add_row(rows, tr("&Plan"), which, self.plan.accessibleDescription())
-        self.incidents = LayerPicker(LAYER_FILTER.PointLayer, optional=True)
+        self.incidents = LayerPicker(
+            LAYER_FILTER.PointLayer,
+            optional=True,
+            hint=tr("Records that are not points yet are chosen, and checked, on the Data page."),
+        )
         self.incidents.combo.setAllowEmptyLayer(True, tr("the checked incidents"))
         add_row(rows, tr("&Incidents"), self.incidents, help_of("capturereport", "INCIDENTS"))
         self.report_button = button(
@@ -82,10 +86,12 @@ class ReportPage(Page):
         self.status = Banner()
         self.tables = CaptureTables()
         self.column.addLayout(rows)
-        self.column.addLayout(side_by_side(self.report_button, self.open_button))
+        self.column.addLayout(side_by_side(self.report_button))
         self.made = quiet(Note())
-        for part in (self.status, self.made, self.tables):
+        for part in (self.status, self.made):
             self.column.addWidget(part)
+        self.column.addLayout(side_by_side(self.open_button))  # of its own: both are wider than a narrow panel
+        self.column.addWidget(self.tables)
         self.column.addStretch(1)
 
         self.report_button.clicked.connect(self.report_wanted)

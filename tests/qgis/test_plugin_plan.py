@@ -45,7 +45,8 @@ SHIFTS = [DAY, EVENING, NIGHT]
         ("07T11:00", "Night runs for another 1 h 0 min. No later shift is planned.", 2),
         (
             "07T12:00",
-            "The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from”.",
+            "The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from” "
+            "under Advanced.",
             0,
         ),
     ],

@@ -9,6 +9,7 @@ import pytest
 from made_layers import box, memory_layer
 from qgis.core import NULL, QgsProcessingContext, QgsProject
 from qgis.PyQt.QtCore import QDateTime, Qt
+from qgis.PyQt.QtWidgets import QApplication
 from test_algorithms_capture import morning_after
 
 from patrol_missions.gui import recipes
@@ -107,7 +108,9 @@ def test_incidents_that_end_before_the_plan_are_said_in_local_time(planned):
     checked(planned, incidents("2020-01-01T03:30", "2020-01-05T03:30"))
     assert problem(planned) == (
         "The incidents end on Sat 4 Jan 2020 22:30, before the plan’s first shift on Mon 6 Jan 2020 07:00. Check newer "
-        "incidents on the Data page first, or choose them here."
+        "incidents on the Data page first, or choose checked ones here. To try a report without them, plan shifts that "
+        "are over, with “Shifts from” under Advanced on the Plan page; the model has learnt from their incidents, which "
+        "flatters it."
     )
     newer = incidents("2020-01-06T12:00", name="Newer")
     planned.project.addMapLayer(newer)
@@ -272,6 +275,36 @@ def test_the_figures_of_a_report_are_shown(page, reported):
     assert [row[:2] for row in texts(tables.parts)] == [["Arson", "30"], ["Robbery", "20"], ["Theft", "0"]]
     tables.part.setCurrentIndex(1)
     assert texts(tables.parts) == [["1", "6", "50 %\n20–80 %", "50 %\n20–80 %"], ["2", "withheld", "", ""]]
+
+
+def test_what_is_compared_is_explained(page, reported):
+    page.refresh(reported, False, "")
+    assert "drawn by lot" in page.tables.choices.item(1, 0).toolTip()
+    assert "drawn by lot" in page.tables.parts.horizontalHeaderItem(3).toolTip()
+    assert "counts in part" in page.tables.parts.horizontalHeaderItem(1).toolTip()
+
+
+def test_a_report_fits_a_narrow_panel(page, reported):
+    page.resize(300, 800)
+    page.show()
+    page.refresh(reported, False, "")
+    QApplication.processEvents()
+    assert page.open_button.isVisible()
+    assert page.widget().width() <= page.viewport().width()
+    page.close()
+
+
+def test_a_table_is_no_choice_and_the_page_says_what_to_do_with_it(page, tmp_path):
+    (tmp_path / "newer.csv").write_text("category,start,lng,lat\nRobbery,2020-01-06 13:00,1,2\n")
+    heard = []
+    page.trouble.connect(heard.append)
+    page.incidents.open_file(str(tmp_path / "newer.csv"))
+    assert heard == [
+        "“newer” is in the project now, but layers of its kind cannot be chosen here. Records that are not points yet "
+        "are chosen, and checked, on the Data page."
+    ]
+    assert page.incidents.combo.currentText() == "the checked incidents"
+    QgsProject.instance().clear()
 
 
 @pytest.mark.parametrize(
