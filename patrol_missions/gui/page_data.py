@@ -84,6 +84,8 @@ class DataPage(Page):
         self.found.trouble.connect(self.trouble)
         self.found.mapping_saved.connect(self._use_mapping)
         self.place.boundary.changed.connect(self._suggest_name)
+        for picker in (self.incidents.layer, self.place.boundary, self.place.districts):
+            picker.changed.connect(self._tell_status)
 
     def _results_box(self) -> QWidget:
         box = QgsCollapsibleGroupBoxBasic(tr("Results"))
@@ -183,7 +185,11 @@ class DataPage(Page):
         elif state.layer("incidents") is not None and state.layer("grid") is not None:
             self.status.say("mIconInfo", tr("Next: train the model on the checked incidents."))
         else:
-            self.status.say("mIconInfo", tr("Next: choose incidents and boundary, then check the data."))
+            chosen = not (self.incidents.problem() or self.place.problem())
+            self.status.say(
+                "mIconInfo",
+                tr("Next: check the data.") if chosen else tr("Next: choose incidents and boundary, then check the data."),
+            )
 
     def _go_to_verdict(self) -> None:
         self.ensureWidgetVisible(self.found.findings)

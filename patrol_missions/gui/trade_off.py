@@ -92,8 +92,8 @@ class TradeOff:
         moved, cells, harm = (self.at(values, share) for values in (self.turnover, self.cells, self.harm))
         told = tr(
             "With {share:.0f} % of harm kept, another draw puts {moved:.0f} % of the missions elsewhere, and each "
-            "mission is as open as a choice among {cells} cells. Missions cover {harm:.0f} % of the most harm that "
-            "they could."
+            "mission is as open as a choice among {cells} cells. Missions cover {harm:.0f} % of the harm that "
+            "the cells with the most of it hold."
         )
         spread = QLocale().toString(cells, "f", 1)
         return told.format(share=share, moved=moved, cells=spread, harm=harm)

@@ -62,6 +62,14 @@ def test_choosing_layers_fills_the_rest(page):
     assert page.problem() == ""
 
 
+def test_the_next_step_follows_what_is_chosen(page, state):
+    page.refresh(state, False, "")
+    assert page.status.text() == "Next: choose incidents and boundary, then check the data."
+    page.incidents.layer.set_layer(add(INCIDENTS, "crimes"))
+    page.place.boundary.set_layer(add("Polygon?crs=EPSG:4326", "Old Town", SQUARE))
+    assert page.status.text() == "Next: check the data."
+
+
 def test_a_projected_boundary_keeps_its_crs(page):
     page.place.boundary.set_layer(add("Polygon?crs=EPSG:2272", "Feet"))
     assert page.answers().crs == "EPSG:2272"
