@@ -70,3 +70,11 @@ def test_own_data(play):
     assert len(played.steps) == played.planned > 4
     assert played.tracebacks == []
     assert played.exit_code == 0, played.output[-3000:]
+
+
+def test_newcomer(play):
+    played = play("newcomer", 240)
+    assert not played.errors(), "\n".join(played.errors())
+    assert len(played.steps) == played.planned > 6
+    assert played.tracebacks == []
+    assert played.exit_code == 0, played.output[-3000:]
