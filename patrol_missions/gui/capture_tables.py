@@ -15,7 +15,16 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from patrol_missions.gui.captures import CHANCE, MEASURES, MISSIONS, Captures, choice_help, choice_title, count, part_title
+from patrol_missions.gui.captures import (
+    CHANCE,
+    MEASURES,
+    MISSIONS,
+    Captures,
+    choice_help,
+    choice_title,
+    count,
+    part_title,
+)
 from patrol_missions.gui.forms import Banner, Note, compact, explain, heading, quiet, shrinkable
 
 _HIGHEST = 260

@@ -185,11 +185,9 @@ class DataPage(Page):
         elif state.layer("incidents") is not None and state.layer("grid") is not None:
             self.status.say("mIconInfo", tr("Next: train the model on the checked incidents."))
         else:
-            chosen = not (self.incidents.problem() or self.place.problem())
-            self.status.say(
-                "mIconInfo",
-                tr("Next: check the data.") if chosen else tr("Next: choose incidents and boundary, then check the data."),
-            )
+            missing = self.incidents.problem() or self.place.problem()
+            first = tr("Next: choose incidents and boundary, then check the data.")
+            self.status.say("mIconInfo", first if missing else tr("Next: check the data."))
 
     def _go_to_verdict(self) -> None:
         self.ensureWidgetVisible(self.found.findings)

@@ -106,7 +106,7 @@ class WeightsPage(Page):
                                       self._book.stack.redo)  # fmt: skip
         line = QHBoxLayout()
         line.setSpacing(3)
-        self.approve_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)  # no room for more in 300 px
+        self.approve_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)  # more is too wide
         for each in (self.approve_button, self.import_button, self.compare_button, self.lock_button):
             line.addWidget(each)
         line.addStretch(1)

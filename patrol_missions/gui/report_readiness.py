@@ -64,8 +64,8 @@ def _time_problem(incidents: QgsVectorLayer, missions: QgsVectorLayer, zone: QTi
         ).format(begins=begins)
     return tr(
         "The incidents end on {ends}, before the plan’s first shift on {begins}. Check newer incidents on the Data "
-        "page first, or choose checked ones here. To try a report without them, plan shifts that are over, with “Shifts "
-        "from” under Advanced on the Plan page; the model has learnt from their incidents, which flatters it."
+        "page first, or choose checked ones here. To try a report without them, plan shifts that are over, with "
+        "“Shifts from” under Advanced on the Plan page; the model has learnt from their incidents, which flatters it."
     ).format(ends=ends, begins=begins)
 
 

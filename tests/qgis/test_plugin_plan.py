@@ -27,6 +27,7 @@ DAY = ShiftInstance("Day", "2020-01-06", moment("06T12:00"), moment("06T20:00"))
 EVENING = ShiftInstance("Evening", "2020-01-06", moment("06T18:00"), moment("07T02:00"))
 NIGHT = ShiftInstance("Night", "2020-01-06", moment("07T04:00"), moment("07T12:00"))
 SHIFTS = [DAY, EVENING, NIGHT]
+OVER = "The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from” under Advanced."
 
 
 @pytest.mark.parametrize(
@@ -43,12 +44,7 @@ SHIFTS = [DAY, EVENING, NIGHT]
         ("06T20:00", "Evening runs for another 6 h 0 min. Next: Night in 8 h 0 min.", 1),
         ("07T03:30", "Next: Night in 30 min.", 2),
         ("07T11:00", "Night runs for another 1 h 0 min. No later shift is planned.", 2),
-        (
-            "07T12:00",
-            "The shifts of this plan are over. For later ones, check newer incidents, or set “Shifts from” "
-            "under Advanced.",
-            0,
-        ),
+        ("07T12:00", OVER, 0),
     ],
 )
 def test_the_next_shift_is_counted_down_to(qgis_application, now, sentence, first):

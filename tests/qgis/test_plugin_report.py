@@ -109,8 +109,8 @@ def test_incidents_that_end_before_the_plan_are_said_in_local_time(planned):
     assert problem(planned) == (
         "The incidents end on Sat 4 Jan 2020 22:30, before the plan’s first shift on Mon 6 Jan 2020 07:00. Check newer "
         "incidents on the Data page first, or choose checked ones here. To try a report without them, plan shifts that "
-        "are over, with “Shifts from” under Advanced on the Plan page; the model has learnt from their incidents, which "
-        "flatters it."
+        "are over, with “Shifts from” under Advanced on the Plan page; the model has learnt from their incidents, "
+        "which flatters it."
     )
     newer = incidents("2020-01-06T12:00", name="Newer")
     planned.project.addMapLayer(newer)
@@ -299,10 +299,11 @@ def test_a_table_is_no_choice_and_the_page_says_what_to_do_with_it(page, tmp_pat
     heard = []
     page.trouble.connect(heard.append)
     page.incidents.open_file(str(tmp_path / "newer.csv"))
-    assert heard == [
+    (sentence,) = heard
+    assert sentence == (
         "“newer” is in the project now, but layers of its kind cannot be chosen here. Records that are not points yet "
         "are chosen, and checked, on the Data page."
-    ]
+    )
     assert page.incidents.combo.currentText() == "the checked incidents"
     QgsProject.instance().clear()
 
