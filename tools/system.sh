@@ -18,6 +18,9 @@ need python3-venv /usr/bin/python3 -c "import ensurepip, venv"
 need xvfb has xvfb-run
 need xauth has xauth
 need postgresql compgen -G "/usr/lib/postgresql/*/bin/initdb"
+need gpsd test -x /usr/sbin/gpsd
+need gpsd-clients has gpspipe
+need gpsd-tools has gpsfake
 
 [ ${#missing[@]} -gt 0 ] || exit 0
 mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)

@@ -1,0 +1,128 @@
+"""One unit's reports as they come in: late, twice, out of order; and the stays that they come to.
+
+Reports may be late by ``lateness_s`` against the newest of the unit: until then a stay may still change, and nothing of
+it goes into the ledger. Whatever the order in which reports come within that time, the stays are those of the same
+reports in order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from patrol_missions.engine.tracking.fixes import Refusal
+from patrol_missions.engine.tracking.stays import Point, Rules, State, Stay, step
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A report, what was known after it, and the stays that it ended."""
+
+    point: Point
+    accuracy_m: float
+    state: State
+    ended: tuple[Stay, ...]
+
+
+class Track:
+    """A unit's reports of the last minutes.
+
+    :ivar settled: what is known after all reports that can come no earlier any more
+    """
+
+    def __init__(
+        self, rules: Rules, lateness_s: float, settled: State | None = None, settled_at: float = -math.inf
+    ) -> None:
+        self._rules, self._lateness_s = rules, lateness_s
+        self.settled, self._settled_at = settled, settled_at
+        self._steps: list[_Step] = []
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest report."""
+        return self._steps[-1].point.at if self._steps else self._settled_at
+
+    @property
+    def state(self) -> State | None:
+        """What is known after the newest report."""
+        return self._steps[-1].state if self._steps else self.settled
+
+    def ended(self) -> list[Stay]:
+        """Stays that ended and may still change."""
+        return [stay for each in self._steps for stay in each.ended]
+
+    def add(self, point: Point, accuracy_m: float = 0.0) -> Refusal | None:
+        """Take a report; why it was of no use, or ``None``.
+
+        Of two at one moment, as of two receivers in a car, the more accurate one counts.
+        """
+        if point.at <= self._settled_at:
+            return Refusal.LATE
+        place = len(self._steps)  # nearly all reports come in order, so the search starts at the end
+        while place and self._steps[place - 1].point.at >= point.at:
+            place -= 1
+        there = self._steps[place] if place < len(self._steps) else None
+        rest: list[tuple[Point, float]] = [(each.point, each.accuracy_m) for each in self._steps[place:]]
+        if there is not None and there.point.at == point.at:
+            if (there.accuracy_m, there.point.x, there.point.y) <= (accuracy_m, point.x, point.y):
+                return Refusal.TWICE
+            rest = rest[1:]
+        del self._steps[place:]
+        self._go_through([(point, accuracy_m), *rest])
+        return Refusal.JUMP if self._is_doubted(point) else None
+
+    def settle(self, at: float | None = None) -> list[Stay]:
+        """Stays that ended for good: no report that can still come changes them.
+
+        :param at: the moment up to which all has come; by default the newest report's, less the lateness
+        """
+        until = self.newest - self._lateness_s if at is None else at
+        count = 0
+        while count < len(self._steps) and self._steps[count].point.at <= until:
+            count += 1
+        if not count:
+            return []
+        done, self._steps = self._steps[:count], self._steps[count:]
+        self.settled, self._settled_at = done[-1].state, done[-1].point.at
+        return [stay for each in done for stay in each.ended]
+
+    def close(self) -> list[Stay]:
+        """All stays, the last one with what is known of it: nothing more is heard of the unit."""
+        ended = self.settle(self.newest)
+        if self.settled is not None:
+            ended.append(self.settled.stay())
+            self.settled = None
+        return ended
+
+    def kept(self) -> dict[str, Any]:
+        """All that is needed to go on later, as JSON takes it."""
+        return {
+            "settled": None if self.settled is None else asdict(self.settled),
+            "settled_at": self._settled_at if math.isfinite(self._settled_at) else None,
+            "reports": [[each.point.at, each.point.x, each.point.y, each.accuracy_m] for each in self._steps],
+        }
+
+    @classmethod
+    def resumed(cls, rules: Rules, lateness_s: float, kept: Mapping[str, Any]) -> Track:
+        """Go on from what :meth:`kept` gave."""
+        found = kept["settled"]
+        state = None if found is None else State(
+            Point(**found["last"]), (int(found["cell"][0]), int(found["cell"][1])), found["since"],
+            tuple(Point(**each) for each in found["outside"]), tuple(Point(**each) for each in found["doubted"]),
+        )  # fmt: skip
+        since = kept["settled_at"]
+        track = cls(rules, lateness_s, state, -math.inf if since is None else since)
+        track._go_through([(Point(at, x, y), accuracy) for at, x, y, accuracy in kept["reports"]])
+        return track
+
+    def _go_through(self, reports: Iterable[tuple[Point, float]]) -> None:
+        state = self.state
+        for point, accuracy_m in reports:
+            state, ended = step(state, point, self._rules)
+            self._steps.append(_Step(point, accuracy_m, state, ended))
+
+    def _is_doubted(self, point: Point) -> bool:
+        state = self.state
+        return state is not None and point in state.doubted
