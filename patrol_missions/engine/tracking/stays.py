@@ -1,9 +1,9 @@
 """From positions to stays in cells: a plain fold over one unit's reports in the order of their times.
 
-A unit is in the cell in which it was first seen until it has left: until it is further than ``beyond_m`` outside, or has
-been outside for longer than ``after_s``. A unit that strays over the border and comes back never left. It left when it
-was first outside, so that every second between two reports belongs to exactly one stay, unless the reports are further
-apart than ``gap_s``: then nobody knows where the unit was, and the time belongs to none.
+A unit is in the cell in which it was first seen until it has left: until it is further than ``beyond_m`` outside, or
+has been outside for longer than ``after_s``. A unit that strays over the border and comes back never left. It left when
+it was first outside, so that every second between two reports belongs to exactly one stay, unless the reports are
+further apart than ``gap_s``: then nobody knows where the unit was, and the time belongs to none.
 
 A report that would need more than ``fastest_mps`` is not believed, until ``jumps`` of them in a row agree with each
 other: then the unit really is there.

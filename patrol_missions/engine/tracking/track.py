@@ -97,25 +97,21 @@ class Track:
         return ended
 
     def kept(self) -> dict[str, Any]:
-        """All that is needed to go on later, as JSON takes it."""
+        """What is settled, as JSON takes it: with the reports since then, from the journal, it is all that is known."""
         return {
             "settled": None if self.settled is None else asdict(self.settled),
             "settled_at": self._settled_at if math.isfinite(self._settled_at) else None,
-            "reports": [[each.point.at, each.point.x, each.point.y, each.accuracy_m] for each in self._steps],
         }
 
     @classmethod
     def resumed(cls, rules: Rules, lateness_s: float, kept: Mapping[str, Any]) -> Track:
-        """Go on from what :meth:`kept` gave."""
-        found = kept["settled"]
+        """Go on from what :meth:`kept` gave; reports that are settled already are refused as late."""
+        found, since = kept["settled"], kept["settled_at"]
         state = None if found is None else State(
             Point(**found["last"]), (int(found["cell"][0]), int(found["cell"][1])), found["since"],
             tuple(Point(**each) for each in found["outside"]), tuple(Point(**each) for each in found["doubted"]),
         )  # fmt: skip
-        since = kept["settled_at"]
-        track = cls(rules, lateness_s, state, -math.inf if since is None else since)
-        track._go_through([(Point(at, x, y), accuracy) for at, x, y, accuracy in kept["reports"]])
-        return track
+        return cls(rules, lateness_s, state, -math.inf if since is None else since)
 
     def _go_through(self, reports: Iterable[tuple[Point, float]]) -> None:
         state = self.state
