@@ -28,6 +28,8 @@ def roles() -> dict[str, Role]:
 
     data, tables = tr("Sample city"), tr("Tables")
     return {
+        "live_units": Role(tr("Units")),
+        "live_missions": Role(tr("Missions in progress")),
         "overrides": Role(tr("Overrides")),
         "missions": Role(tr("Missions")),
         "incidents": Role(tr("Incidents"), visible=False),
