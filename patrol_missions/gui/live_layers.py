@@ -179,9 +179,7 @@ def _style_missions(layer: QgsVectorLayer) -> None:
     for state, (colour, pattern) in _MISSION_LOOKS.items():
         fill = QColor(colour)
         fill.setAlpha(70)
-        symbol = QgsFillSymbol.createSimple({
-            "style": pattern, "color": fill.name(QColor.NameFormat.HexArgb), "outline_color": colour, "outline_width": "0.9",
-        })  # fmt: skip
+        symbol = QgsFillSymbol.createSimple({"style": pattern, "outline_color": colour, "outline_width": "0.9"})
         symbol.symbolLayer(0).setFillColor(fill)
         categories.append(QgsRendererCategory(state, symbol, titles[state]))
     layer.setRenderer(QgsCategorizedSymbolRenderer("state", categories))

@@ -1,4 +1,4 @@
-"""What is painted over the map while units are live: their trails, fading with time, and the countdown in each mission."""
+"""What is painted over the map while units are live: trails that fade with time, and the countdown in each mission."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class ShiftRisk:
         expected: list[list[float]] = []
         percentile: list[float] = []
         there = set(layer.fields().names())
-        for feature in layer.getFeatures(_request(layer, self.shift, self.start)):
+        for feature in layer.getFeatures(_request(self.shift, self.start)):
             self._rows[parse_cell_id(str(feature["cell_id"]))] = len(expected)
             expected.append([float(feature[name]) for name in self._fields])
             percentile.append(float(feature["percentile"]) if "percentile" in there else np.nan)
@@ -83,7 +83,7 @@ def _running(layer: QgsVectorLayer, now: QDateTime) -> tuple[str, QDateTime, QDa
     """Name, start and end of the shift that runs, else of the next one, else of the last one."""
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
     request.setSubsetOfAttributes(["shift", "start", "end"], layer.fields())
-    starts = sorted(layer.uniqueValues(layer.fields().lookupField("start")), key=lambda start: as_utc(start))
+    starts = sorted(layer.uniqueValues(layer.fields().lookupField("start")), key=as_utc)
     best: tuple[str, QDateTime, QDateTime] | None = None
     for start in starts:
         moment = as_utc(start)
@@ -95,7 +95,7 @@ def _running(layer: QgsVectorLayer, now: QDateTime) -> tuple[str, QDateTime, QDa
     return best or ("", now, now)
 
 
-def _request(layer: QgsVectorLayer, shift: str, start: QDateTime) -> QgsFeatureRequest:
+def _request(shift: str, start: QDateTime) -> QgsFeatureRequest:
     named = QgsExpression.createFieldEqualityExpression("shift", shift)
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
     return request.setFilterExpression(f"{named} AND {starts_at(start)}")
