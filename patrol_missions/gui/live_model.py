@@ -66,6 +66,10 @@ class LiveModel:
     """
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Know nothing."""
         self.units: dict[str, Unit] = {}
         self.missions: dict[str, Mission] = {}
         self._in_cell: dict[Cell, list[Mission]] = {}
