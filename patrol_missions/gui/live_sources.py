@@ -1,0 +1,138 @@
+"""The form in which a source of positions is chosen; its answers are the gateway's settings of a source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsGpsDetector
+from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from patrol_missions.gui.forms import Note, add_row, form, quiet, shrinkable
+
+SERIAL, GPSD, TCP, UDP, PHONES, REPLAY = "serial", "gpsd", "tcp_server", "udp", "http", "replay"
+
+
+class SourceForm(QWidget):
+    """One source; the fields are those of its kind."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = shrinkable(QComboBox())
+        self.parts = QStackedWidget()
+        for kind, title, part in (
+            (SERIAL, tr("GPS receiver on this computer"), self._serial()),
+            (GPSD, tr("gpsd"), self._gpsd()),
+            (TCP, tr("Vehicles over the network (TCP)"), self._port("tcp_port", 5001, tr(
+                "Vehicles connect here and send NMEA, each line with the unit’s name before it."))),
+            (UDP, tr("Vehicles over the network (UDP)"), self._port("udp_port", 5001, tr(
+                "Vehicles send NMEA here, each line with the unit’s name before it."))),
+            (PHONES, tr("Phones (OsmAnd, Traccar Client)"), self._port("http_port", 5055, tr(
+                "Address for the phones’ app: http://this computer:port; the device’s id is the unit."))),
+            (REPLAY, tr("A log, to try it out"), self._replay()),
+        ):  # fmt: skip
+            self.kind.addItem(title, kind)
+            self.parts.addWidget(part)
+        self.kind.currentIndexChanged.connect(self.parts.setCurrentIndex)
+        rows = form()
+        rows.setContentsMargins(0, 0, 0, 0)
+        add_row(rows, tr("&Positions from"), self.kind, tr("Where positions come from."))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(rows)
+        column.addWidget(self.parts)
+
+    def settings(self) -> dict[str, Any]:
+        """The gateway's settings of the source."""
+        kind = self.kind.currentData()
+        return {"kind": kind, "name": self.kind.currentText(), **{
+            SERIAL: {"port": self.port.text().strip(), "baud": int(self.baud.currentText()), "unit": self.unit.text()},
+            GPSD: {"host": self.host.text().strip(), "port": self.gpsd_port.value(), "unit": self.gpsd_unit.text()},
+            TCP: {"port": self.tcp_port.value()},
+            UDP: {"port": self.udp_port.value()},
+            PHONES: {"port": self.http_port.value()},
+            REPLAY: {"file": self.file.filePath(), "speed": self.speed.value(), "unit": ""},
+        }[kind]}  # fmt: skip
+
+    def problem(self) -> str:
+        """What is missing, in one sentence; empty when nothing is."""
+        kind = self.kind.currentData()
+        if kind == SERIAL and not self.port.text().strip():
+            return tr("Name the receiver’s port, such as /dev/ttyUSB0 or COM3.")
+        if kind == SERIAL and not self.unit.text().strip():
+            return tr("Name the unit that carries the receiver.")
+        if kind == GPSD and not self.gpsd_unit.text().strip():
+            return tr("Name the unit that carries the receiver.")
+        if kind == REPLAY and not self.file.filePath():
+            return tr("Choose the log: GPX, NMEA or CSV.")
+        return ""
+
+    def _serial(self) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        self.port, self.unit = QLineEdit(_first_port()), QLineEdit()
+        self.port.setPlaceholderText("/dev/ttyUSB0, COM3")
+        self.baud = QComboBox()
+        self.baud.addItems(["4800", "9600", "19200", "38400", "57600", "115200"])
+        add_row(rows, tr("P&ort"), self.port, tr("Where the receiver is plugged in."), True)
+        add_row(rows, tr("&Baud"), self.baud, tr("Speed of the line; 4800 is usual, 9600 and 115200 are common."))
+        add_row(rows, tr("&Unit"), self.unit, tr("Call sign of the unit that carries the receiver."), True)
+        return part
+
+    def _gpsd(self) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        self.host, self.gpsd_port, self.gpsd_unit = QLineEdit("127.0.0.1"), _number(2947), QLineEdit()
+        add_row(rows, tr("&Computer"), self.host, tr("Where gpsd runs."))
+        add_row(rows, tr("P&ort"), self.gpsd_port, tr("gpsd’s port."))
+        add_row(rows, tr("&Unit"), self.gpsd_unit, tr("Call sign of the unit that carries the receiver."), True)
+        return part
+
+    def _port(self, name: str, port: int, told: str) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        box = _number(port)
+        setattr(self, name, box)
+        add_row(rows, tr("P&ort"), box, told)
+        rows.addRow(quiet(Note(told)))
+        return part
+
+    def _replay(self) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        self.file = QgsFileWidget()
+        self.file.setFilter(tr("Logs (*.gpx *.nmea *.log *.txt *.csv *.gz);;All files (*)"))
+        self.speed = QgsDoubleSpinBox()
+        self.speed.setRange(0.1, 1000.0)
+        self.speed.setClearValue(10.0)
+        self.speed.clear()
+        self.speed.setSuffix(tr(" times"))
+        add_row(rows, tr("&Log"), self.file, tr("A log of positions as GPX, NMEA or CSV."), True)
+        add_row(rows, tr("Sp&eed"), self.speed, tr("How much faster than it happened."))
+        return part
+
+
+def _number(port: int) -> QgsSpinBox:
+    box = QgsSpinBox()
+    box.setRange(1, 65535)
+    box.setClearValue(port)
+    box.clear()
+    return box
+
+
+def _first_port() -> str:
+    """The first serial port that QGIS sees, without those that are no devices."""
+    for name, _title in QgsGpsDetector.availablePorts():
+        if "internal" not in name.lower() and "gpsd" not in name.lower() and ":" not in name:
+            return str(name)
+    return ""
+
+
+def tr(text: str) -> str:
+    """The text in the user's language."""
+    return QCoreApplication.translate("LiveSources", text)
