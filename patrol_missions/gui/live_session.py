@@ -100,6 +100,20 @@ class LiveSession(QObject):
             self._open(found)
         return found is not None
 
+    def set_missions(self, missions: Sequence[Mapping[str, Any]]) -> None:
+        """Time these from now on."""
+        self._missions = [dict(each) for each in missions]
+        self.model.set_missions(_mission(row) for row in self._missions)
+        self.ask("missions", missions=self._missions)
+
+    def leave(self) -> None:
+        """Go from the gateway, which goes on."""
+        self._waiting.stop()
+        self._starting = None
+        self._client.close()
+        self._set_state(OFF)
+        self._take_off_map()
+
     def stop(self) -> None:
         """End the gateway."""
         if self._client.is_open():

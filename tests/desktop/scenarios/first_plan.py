@@ -29,7 +29,7 @@ from qgis.PyQt.QtWidgets import (
 from qgis.utils import loadPlugin, startPlugin, unloadPlugin
 
 OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
-START, DATA, WEIGHTS, PLAN, REPORT = range(5)
+START, DATA, WEIGHTS, PLAN, LIVE, REPORT = range(6)
 
 
 def children() -> list[int]:
@@ -287,7 +287,7 @@ def step_every_control_has_a_name_a_help_and_the_keyboard(desk):
     bare, mute, unreachable = [], [], []
     desk.dock.data.indicators.setCollapsed(False)
     desk.dock.plan.settings.quotas.setCollapsed(False)
-    for number in (START, DATA, WEIGHTS, PLAN, REPORT):
+    for number in (START, DATA, WEIGHTS, PLAN, LIVE, REPORT):
         desk.dock.show_page(number)
         desk.breathe()
         page = desk.dock.pages.currentWidget().widget()
@@ -324,7 +324,7 @@ def step_a_narrow_panel_shows_everything(desk):
     desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
     desk.breathe(100)
     wide = []
-    names = ("start", "data", "weights", "plan", "report")
+    names = ("start", "data", "weights", "plan", "live", "report")
     for number, name in enumerate(names):
         desk.dock.show_page(number)
         desk.breathe(50)

@@ -15,7 +15,7 @@ from qgis.PyQt.QtWidgets import QApplication, QDialog, QDialogButtonBox
 from patrol_missions.gui.override_layer import SUPPRESS
 
 OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
-START, DATA, WEIGHTS, PLAN, REPORT = range(5)
+START, DATA, WEIGHTS, PLAN, LIVE, REPORT = range(6)
 SURVEY = "category,severity\nAggravated assault,10\nBurglary,9\nMotor vehicle theft,4\nRobbery,8\n"
 REST = "Theft,2\nTheft from vehicle,3\n"
 

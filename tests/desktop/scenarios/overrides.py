@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QApplication, QDialogButtonBox
 from patrol_missions.gui.override_dialog import OverrideDialog
 from patrol_missions.gui.override_layer import BOX, MOVE, SUPPRESS
 
-PLAN, REPORT = 3, 4
+PLAN, REPORT = 3, 5
 
 
 def on_map(desk, point):
