@@ -17,12 +17,14 @@ from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayou
 from patrol_missions.bridge.environment import can_execute
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.gui import recipes
+from patrol_missions.gui.live_link import LiveLink
 from patrol_missions.gui.map_link import MapLink
 from patrol_missions.gui.missions import Mission
 from patrol_missions.gui.override_layer import Overrides
 from patrol_missions.gui.override_tool import OverrideTool
 from patrol_missions.gui.package_hold import PackageHold
 from patrol_missions.gui.page_data import DataPage
+from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.page_report import ReportPage
 from patrol_missions.gui.page_weights import WeightsPage
@@ -37,7 +39,7 @@ from patrol_missions.gui.weights_book import WeightsBook
 from patrol_missions.gui.weights_preview import WeightsPreview
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
 
-START, DATA, WEIGHTS, PLAN, REPORT = range(5)
+START, DATA, WEIGHTS, PLAN, LIVE, REPORT = range(6)
 _WIDTH = 370
 
 
@@ -58,6 +60,8 @@ class PatrolDock(QgsDockWidget):
         self.welcome, self.data, self.plan = WelcomePage(), DataPage(), PlanPage(self.overrides)
         self.weights = WeightsPage(self.book, WeightsPreview(self.state))
         self.report = ReportPage()
+        self.live_link = LiveLink(iface.mapCanvas(), self.state, self)
+        self.live = LivePage(self.live_link.session)
         self.run_bar = RunBar(self.runner)
         self.setObjectName("patrolMissionsDock")
         self.setWindowTitle(self.tr("Patrol Missions"))
@@ -80,6 +84,7 @@ class PatrolDock(QgsDockWidget):
             (self.tr("Data"), self.tr("Incidents, place, shifts, indicators, check, model"), self.data),
             (self.tr("Weights"), self.tr("What one incident of each category counts"), self.weights),
             (self.tr("Plan"), self.tr("Missions for the coming shifts"), self.plan),
+            (self.tr("Live"), self.tr("Units on the map, timers of missions, the risk wherever a unit is"), self.live),
             (self.tr("Report"), self.tr("What was planned against what happened"), self.report),
         ):
             self.tabs.setTabToolTip(self.tabs.addTab(title), help_text)
@@ -118,6 +123,7 @@ class PatrolDock(QgsDockWidget):
         self.report.trouble.connect(self._complain)
         self._connect_overrides()
         self._connect_weights()
+        self._connect_live()
         self.plan.publish.wanted.connect(self._publish)
         self.pages.currentChanged.connect(self._page_turned)
         self.visibilityChanged.connect(lambda visible: self.refresh() if visible else self.map.highlight(None))
@@ -142,6 +148,14 @@ class PatrolDock(QgsDockWidget):
         self.plan.weights_wanted.connect(lambda: self.show_page(WEIGHTS))
         self.book.changed.connect(self._refresh_plan)
 
+    def _connect_live(self) -> None:
+        self.live.start_wanted.connect(self.live_link.start)
+        self.live.stop_wanted.connect(self.live_link.session.stop)
+        self.live.followed.connect(self.live_link.follow)
+        self.live.enter_button.clicked.connect(lambda: self.live_link.enter(self.live.unit(), self.plan.list.mission()))
+        self.live_link.session.failed.connect(self._complain)
+        self.live_link.risk_changed.connect(self.live.show_risk)
+
     def _connect_runner(self) -> None:
         self.runner.started.connect(lambda _title: self.refresh())
         self.runner.step_done.connect(self._keep)
@@ -158,6 +172,7 @@ class PatrolDock(QgsDockWidget):
         self.state.tear_down()
         self.data.tear_down()
         self.override_tool.tear_down()
+        self.live_link.tear_down()
         self.map.tear_down()
         self._hold.release()
 
@@ -179,6 +194,7 @@ class PatrolDock(QgsDockWidget):
         shift = self.plan.current_shift()
         self.weights.refresh(self.state, self.plan.answers(), shift, self.plan.shift.currentText(), busy)
         self._refresh_report()
+        self.live.refresh(self.live_link.problem(engine_problem))
 
     def _refresh_report(self) -> None:
         if self.pages.currentWidget() is self.report:  # it looks through the incidents for the last one
@@ -199,6 +215,7 @@ class PatrolDock(QgsDockWidget):
         self.override_tool.stop()
         self.overrides.stack.clear()
         self.book.stack.clear()
+        self.live_link.project_opened()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
         self.report.show_answers(self.state)

@@ -66,9 +66,9 @@ class LiveLink(QObject):
         """Join the gateway of this project, where one goes on from the last time."""
         self.session.leave()
         self._risk = None
-        if self._state.layer("missions") is not None and self._state.data.package:
-            if self.session.rejoin(self._folder(), self._missions()):
-                self._put_on_map()
+        ready = self._state.layer("missions") is not None and bool(self._state.data.package)
+        if ready and self.session.rejoin(self._folder(), self._missions()):
+            self._put_on_map()
 
     def start(self, source: dict[str, Any]) -> None:
         """Track units from a source."""

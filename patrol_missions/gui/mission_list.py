@@ -70,8 +70,13 @@ class MissionList(QTreeView):
         self.addAction(action)
         return action
 
+    def mission(self) -> Mission | None:
+        """The mission that is chosen."""
+        found: Mission | None = self.currentIndex().data(_MISSION)
+        return found
+
     def _decide(self, kind: str) -> None:
-        mission = self.currentIndex().data(_MISSION)
+        mission = self.mission()
         if mission is not None:
             self.decided.emit(kind, mission)
 

@@ -1,4 +1,4 @@
-"""The page for the running shift: where positions come from, who is where, how long yet, and the risk wherever one is."""
+"""The page for the running shift: where positions come from, who is where, how long yet, and the risk anywhere."""
 
 from __future__ import annotations
 
