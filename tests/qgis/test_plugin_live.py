@@ -1,0 +1,389 @@
+"""Live tracking as QGIS shows it: what is known, layers that follow, countdowns, and the risk wherever one looks."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsFeature,
+    QgsGeometry,
+    QgsPointXY,
+    QgsRectangle,
+    QgsVectorLayer,
+)
+from qgis.gui import QgsMapCanvas
+from qgis.PyQt.QtCore import QDateTime, QObject, Qt, pyqtSignal
+from qgis.PyQt.QtGui import QImage, QPainter
+from qgis.PyQt.QtNetwork import QHostAddress, QTcpServer
+from qgis.PyQt.QtTest import QTest
+
+from patrol_missions.bridge.gateway_process import Door, door
+from patrol_missions.gui.live_client import LiveClient
+from patrol_missions.gui.live_layers import LiveLayers
+from patrol_missions.gui.live_missions import live_missions
+from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission
+from patrol_missions.gui.live_overlay import LiveOverlay, clock
+from patrol_missions.gui.live_session import OFF, ON
+from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
+from patrol_missions.gui.page_live import LivePage
+from patrol_missions.gui.risk_here import Here, Risk, ShiftRisk
+
+T0 = 1_577_880_000.0  # 2020-01-01 12:00 UTC
+
+
+def fix(unit="7", at=T0, longitude=-75.0, latitude=40.0, **more):
+    return {"event": "fix", "at": at, "unit": unit, "longitude": longitude, "latitude": latitude, **more}
+
+
+def entered(unit="7", at=T0, cell=(0, 0)):
+    return {"event": "entered", "at": at, "unit": unit, "cell": list(cell)}
+
+
+def left(unit="7", at=T0, cell=(0, 0)):
+    return {**entered(unit, at, cell), "event": "left"}
+
+
+def timed(kind, minutes, at=T0):
+    return {"event": kind, "at": at, "mission": "m1", "minutes": minutes, "cell": [0, 0]}
+
+
+@pytest.fixture
+def model():
+    made = LiveModel()
+    made.set_missions([Mission("m1", frozenset({(0, 0)}), 15.0), Mission("m2", frozenset({(1, 0), (1, 1)}), 15.0)])
+    return made
+
+
+def test_a_timer_runs_while_a_unit_is_inside(model):
+    mission = model.missions["m1"]
+    for event in (fix(), entered(), timed("started", 0.0)):
+        model.apply(event)
+    assert (mission.state, mission.left_s(T0 + 300)) == (RUNNING, 600.0)
+    model.apply(timed("amber", 12.0, T0 + 720))
+    assert (mission.state, mission.left_s(T0 + 720)) == (AMBER, 180.0)
+    model.apply(left(at=T0 + 780))
+    assert mission.left_s(T0 + 5000) == 120.0, "it rests while nobody is there"
+    model.apply(entered("8", T0 + 6000))
+    model.apply(timed("done", 15.0, T0 + 6120))
+    assert (mission.state, mission.left_s(T0 + 6180)) == (DONE, -60.0)
+    model.apply(timed("over", 30.5, T0 + 7000))
+    assert mission.state == OVER
+
+
+def test_an_older_position_does_not_move_a_unit_back(model):
+    model.apply(fix(at=T0 + 10, longitude=-75.1))
+    model.apply(fix(at=T0))
+    assert model.units["7"].longitude == -75.1
+    assert model.taken() == ({"7"}, {"m1", "m2"})
+    assert model.taken() == (set(), set())
+
+
+def test_what_is_not_known_is_passed_over(model):
+    for event in ({"event": "whatever"}, timed("done", 1.0) | {"mission": "gone"}, {"event": "visit", "at": 1}):
+        model.apply(event)
+    assert model.units == {}
+    assert model.missions["m1"].state == WAITING
+
+
+def test_trails_are_cut(model):
+    for second in range(0, 3000, 10):
+        model.apply(fix(at=T0 + second))
+    trail = model.units["7"].trail
+    assert len(trail) < 130
+    assert trail[-1][0] == T0 + 2990
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(725, "12:05"), (0, "0:00"), (-90, "+1:30"), (0.4, "0:00"), (59.6, "1:00")]
+)
+def test_the_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+# --- layers
+
+
+@pytest.fixture
+def shown(processing, project, model):
+    return LiveLayers(project, "City", QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+
+
+def rows(layer, *fields):
+    return sorted(tuple(feature[name] for name in fields) for feature in layer.getFeatures())
+
+
+def test_layers_follow_in_place(shown, model):
+    for event in (fix(heading_deg=90.0, speed_mps=10.0), fix("8"), entered(), timed("started", 0.0)):
+        model.apply(event)
+    shown.show(model, T0 + 5)
+    assert rows(shown.units, "unit", "state", "age_s") == [("7", "heard", 5.0), ("8", "heard", 5.0)]
+    assert rows(shown.missions, "mission_id", "state", "units") == [("m1", RUNNING, "7"), ("m2", WAITING, "")]
+    ids = {feature.id() for feature in shown.units.getFeatures()}
+    model.apply(fix(at=T0 + 60, longitude=-75.5))
+    model.apply({"event": "silent", "at": T0 + 60, "unit": "8"})
+    shown.show(model, T0 + 100)
+    assert rows(shown.units, "unit", "state") == [("7", "old"), ("8", "silent")]
+    assert {feature.id() for feature in shown.units.getFeatures()} == ids
+    east = {feature["unit"]: feature.geometry().asPoint().x() for feature in shown.units.getFeatures()}
+    assert east == {"7": -75.5, "8": -75.0}
+    box = next(feature for feature in shown.missions.getFeatures() if feature["mission_id"] == "m2").geometry()
+    assert box.boundingBox().toRectF().getRect() == (250.0, 0.0, 250.0, 500.0)
+
+
+def test_missions_of_a_new_plan_take_the_place_of_the_old(shown, model):
+    shown.show(model, T0)
+    model.set_missions([Mission("m9", frozenset({(5, 5)}), 15.0)])
+    shown.show(model, T0)
+    assert rows(shown.missions, "mission_id") == [("m9",)]
+
+
+def test_two_thousand_units_are_shown_in_a_moment(shown, model):
+    for second in range(2):
+        for number in range(2000):
+            model.apply(fix(f"U{number}", T0 + second, -75.0 + number * 1e-5))
+        shown.show(model, T0 + second)
+    assert shown.units.featureCount() == 2000
+
+
+def test_the_countdown_is_painted_in_its_cell(processing, model):
+    canvas = QgsMapCanvas()
+    canvas.resize(400, 300)
+    canvas.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:32618"))
+    canvas.setExtent(QgsRectangle(-375, -250, 625, 500))
+    overlay = LiveOverlay(canvas, model, lambda: T0 + 60)
+    overlay.set_grid(QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+
+    def painted():
+        image = QImage(400, 300, QImage.Format.Format_ARGB32)
+        image.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(image)
+        overlay.paint(painter)
+        painter.end()
+        return [(x, y) for x in range(400) for y in range(300) if image.pixelColor(x, y).alpha()]
+
+    assert painted() == []
+    model.apply(entered())
+    model.apply(timed("started", 0.0))
+    dots = painted()
+    middle = overlay.toCanvasCoordinates(QgsPointXY(125, 125))
+    assert dots
+    assert abs(sum(x for x, _ in dots) / len(dots) - middle.x()) < 6
+    assert abs(sum(y for _, y in dots) / len(dots) - middle.y()) < 6
+    canvas.scene().removeItem(overlay)
+
+
+# --- the plan's missions
+
+
+def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
+    layer = QgsVectorLayer(
+        "Polygon?crs=EPSG:32618&field=mission_id:string&field=cell_id:string&field=start:datetime&field=end:datetime"
+        "&field=dose_minutes:double&field=visits:integer", "missions", "memory",
+    )  # fmt: skip
+    start = QDateTime.fromSecsSinceEpoch(int(T0), Qt.TimeSpec.UTC)
+    features = []
+    for name, cell, visits, shape in (
+        ("m1", "2E3N", None, "Polygon ((500 750, 750 750, 750 1000, 500 1000, 500 750))"),
+        ("m2", "0E0N", 2, "Polygon ((0 0, 600 0, 600 240, 0 240, 0 0))"),
+    ):
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([name, cell, start, start.addSecs(3600), 10.0, visits])
+        feature.setGeometry(QgsGeometry.fromWkt(shape))
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    one, two = live_missions(layer, 250.0)
+    assert one == {
+        "mission_id": "m1", "cells": [[2, 3]], "start": T0, "end": T0 + 3600, "minutes": 10.0, "most_minutes": 20.0,
+    }  # fmt: skip
+    assert (two["cells"], two["minutes"]) == ([[0, 0], [1, 0]], 20.0)
+
+
+# --- the risk here
+
+
+@pytest.fixture
+def forecast(processing):
+    layer = QgsVectorLayer(
+        "Polygon?crs=EPSG:32618&field=cell_id:string&field=district:string&field=shift:string&field=start:datetime"
+        "&field=end:datetime&field=percentile:double&field=reasons:string&field=expected_robbery:double"
+        "&field=expected_theft_from_vehicle:double", "forecast", "memory",
+    )  # fmt: skip
+    start = QDateTime.fromSecsSinceEpoch(int(T0), Qt.TimeSpec.UTC)
+    features = []
+    for number, shift in enumerate(("Day", "Evening")):
+        for cell in range(4):
+            feature = QgsFeature(layer.fields())
+            begin = start.addSecs(number * 8 * 3600)
+            feature.setAttributes([
+                f"{cell}E0N", "NS"[cell % 2], shift, begin, begin.addSecs(8 * 3600), 25.0 * cell, f"because {cell}",
+                0.1 * (cell + 1) * (number + 1), 0.2,
+            ])  # fmt: skip
+            features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    return layer
+
+
+def at(hours):
+    return QDateTime.fromSecsSinceEpoch(int(T0 + 3600 * hours), Qt.TimeSpec.UTC)
+
+
+def test_the_risk_of_the_shift_that_runs(forecast):
+    day = ShiftRisk(forecast, {"expected_theft_from_vehicle": "Theft from vehicle"}, at(1))
+    assert day.shift == "Day"
+    here = day.here((2, 0))
+    assert (here.district, here.percentile, here.reasons) == ("N", 50.0, "because 2")
+    assert [(risk.category, risk.expected) for risk in here.risks] == [
+        ("Robbery", pytest.approx(0.3)), ("Theft from vehicle", pytest.approx(0.2)),
+    ]  # fmt: skip
+    assert [risk.times for risk in here.risks] == [pytest.approx(0.3 / 0.2), pytest.approx(1.0)]
+    assert day.here((9, 9)) is None
+    assert ShiftRisk(forecast, {}, at(9)).here((2, 0)).risks[0].expected == pytest.approx(0.6)
+    assert ShiftRisk(forecast, {}, at(-5)).shift == "Day", "the next one, before any"
+    assert ShiftRisk(forecast, {}, at(99)).shift == "Evening", "the last one, after all"
+
+
+# --- the line to the gateway
+
+
+@pytest.fixture
+def gateway(processing):
+    """A server that speaks as the gateway does."""
+    server = QTcpServer()
+    assert server.listen(QHostAddress("127.0.0.1"))
+    made = SimpleNamespace(server=server, heard=[], socket=None)
+
+    def take():
+        made.socket = server.nextPendingConnection()
+        made.socket.readyRead.connect(lambda: made.heard.extend(bytes(made.socket.readAll()).splitlines()))
+
+    server.newConnection.connect(take)
+    made.say = lambda *messages: made.socket.write(b"".join(json.dumps(each).encode() + b"\n" for each in messages))
+    yield made
+    server.close()
+
+
+def until(done, milliseconds=3000):
+    for _ in range(milliseconds // 10):
+        if done():
+            return
+        QTest.qWait(10)
+    raise AssertionError("it did not happen in time")
+
+
+def test_events_and_answers_come_over_the_line(gateway):
+    client = LiveClient()
+    greeted, told, answers, lost = [], [], [], []
+    client.connected.connect(lambda: greeted.append(True))
+    client.told.connect(told.extend)
+    client.lost.connect(lambda: lost.append(True))
+    client.open(Door("127.0.0.1", gateway.server.serverPort(), "secret"))
+    until(lambda: gateway.heard)
+    assert json.loads(gateway.heard[0]) == {"token": "secret"}
+    gateway.say({"event": "hello"}, fix())
+    gateway.socket.write(b"no json\n[1]\n" + json.dumps(entered()).encode())
+    gateway.socket.flush()
+    until(lambda: told)
+    gateway.socket.write(b"\n")
+    until(lambda: len(told) == 2)
+    assert greeted == [True]
+    client.ask("snapshot", answers.append, deep=True)
+    until(lambda: len(gateway.heard) == 2)
+    asked = json.loads(gateway.heard[1])
+    assert (asked["do"], asked["deep"]) == ("snapshot", True)
+    gateway.say({"event": "answer", "id": asked["id"], "ok": True})
+    until(lambda: answers)
+    gateway.socket.disconnectFromHost()
+    until(lambda: lost)
+    assert not client.is_open()
+
+
+def test_the_door_is_read_from_the_run_folder(tmp_path):
+    assert door(tmp_path) is None
+    (tmp_path / "gateway.json").write_text('{"host": "127.0.0.1", "port": 7, "pid": 1}', encoding="utf-8")
+    assert door(tmp_path) is None
+    (tmp_path / "gateway.token").write_text("secret\n", encoding="utf-8")
+    assert door(tmp_path) == Door("127.0.0.1", 7, "secret")
+    (tmp_path / "gateway.json").write_text("{", encoding="utf-8")
+    assert door(tmp_path) is None
+
+
+# --- the page
+
+
+def test_the_form_of_each_source_says_what_is_missing(processing):
+    form = SourceForm()
+    form.port.setText("")
+    for kind, field, text in ((SERIAL, form.port, "COM3"), (SERIAL, form.unit, "12"), (GPSD, form.gpsd_unit, "12")):
+        form.kind.setCurrentIndex(form.kind.findData(kind))
+        assert form.problem()
+        field.setText(text)
+    assert form.problem() == ""
+    form.kind.setCurrentIndex(form.kind.findData(SERIAL))
+    assert form.settings() == {
+        "kind": "serial", "name": form.kind.currentText(), "port": "COM3", "baud": 4800, "unit": "12",
+    }  # fmt: skip
+    form.kind.setCurrentIndex(form.kind.findData(PHONES))
+    assert (form.problem(), form.settings()["port"]) == ("", 5055)
+    form.kind.setCurrentIndex(form.kind.findData(REPLAY))
+    assert form.problem()
+
+
+@pytest.fixture
+def page(processing, model):
+    class Session(QObject):
+        changed = pyqtSignal()
+        finished = pyqtSignal(str)
+
+        def __init__(self):
+            super().__init__()
+            self.state, self.model, self.asked = OFF, model, []
+            self.sources, self.refused, self.quarantined = {}, {}, {}
+
+        def now(self):
+            return T0 + 60
+
+        def ask(self, do, **what):
+            self.asked.append((do, what))
+
+    made = LivePage(Session())
+    made.show()
+    yield made
+    made.close()
+
+
+def test_units_in_missions_come_first_with_their_time(page, model):
+    session = page._session
+    page.refresh("There are no missions to time yet.")
+    assert not page.start_button.isEnabled()
+    assert "no missions" in page.status.text()
+    page.refresh("")
+    assert page.start_button.isEnabled()
+    for event in (fix("3"), fix("7"), entered("3", cell=(9, 9)), entered("7"), timed("started", 0.0)):
+        model.apply(event)
+    session.state = ON
+    session.sources = {"gpsd": {"state": "silent", "text": "Nothing was heard for 30 s."}}
+    session.quarantined, session.refused = {"X1": 4}, {"from the future": 2}
+    session.changed.emit()
+    cells = [[page.table.item(row, column).text() for column in range(4)] for row in range(2)]
+    assert cells == [["7", "Mission 0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
+    assert "Nothing was heard" in page.status.text()
+    assert "X1" in page.counts.text()
+    assert "from the future 2" in page.counts.text()
+    followed = []
+    page.followed.connect(followed.append)
+    page.table.selectRow(1)
+    assert followed == ["3"]
+    session.changed.emit()
+    page.away_button.click()
+    assert session.asked == [("away", {"unit": "3"})]
+
+
+def test_the_risk_is_told_in_words(page):
+    page.show_risk(Here("9", 97.6, (Risk("Robbery", 0.0123, 3.21),), "3 robberies near"), "7 (0E0N)")
+    assert page._place.text() == "7 (0E0N), district 9: higher than 98 % of all cells."
+    assert page._risks.text() == "Robbery: 0.0123 expected, 3.2 times the district’s mean"
+    page.show_risk(None)
+    assert not page.risk.isVisibleTo(page)
