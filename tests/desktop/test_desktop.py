@@ -64,6 +64,14 @@ def test_weights(play):
     assert played.exit_code == 0, played.output[-3000:]
 
 
+def test_live(play):
+    played = play("live", 240)
+    assert not played.errors(), "\n".join(played.errors())
+    assert len(played.steps) == played.planned > 5
+    assert played.tracebacks == []
+    assert played.exit_code == 0, played.output[-3000:]
+
+
 def test_own_data(play):
     played = play("own_data", 150)
     assert not played.errors(), "\n".join(played.errors())
