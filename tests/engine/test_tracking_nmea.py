@@ -300,7 +300,12 @@ def written(fix):
     when = datetime.fromtimestamp(fix.at, timezone.utc)
     clock = when.strftime("%H%M%S.") + f"{when.microsecond // 1000:03d}"
     (east, east_minutes), (north, north_minutes) = angle(fix.longitude, 3), angle(fix.latitude, 2)
-    place = (f"{north:02d}{north_minutes}", "NS"[fix.latitude < 0], f"{east:03d}{east_minutes}", "EW"[fix.longitude < 0])
+    place = (
+        f"{north:02d}{north_minutes}",
+        "NS"[fix.latitude < 0],
+        f"{east:03d}{east_minutes}",
+        "EW"[fix.longitude < 0],
+    )
     speed, heading = f"{fix.speed_mps / KNOT_MPS:.4f}", f"{fix.heading_deg:.3f}"
     rmc = pynmea2.RMC("GP", "RMC", (clock, "A", *place, speed, heading, when.strftime("%d%m%y"), "", "", "A"))
     gga = pynmea2.GGA("GP", "GGA", (clock, *place, "1", "08", f"{fix.accuracy_m / 5:.4f}", "1", "M", "1", "M", "", ""))
@@ -308,7 +313,11 @@ def written(fix):
 
 
 @given(
-    st.integers(946_684_800_000, 3_471_292_799_000), places, st.floats(0.01, 500), st.floats(0, 100), st.floats(0, 359.9)
+    st.integers(946_684_800_000, 3_471_292_799_000),
+    places,
+    st.floats(0.01, 500),
+    st.floats(0, 100),
+    st.floats(0, 359.9),
 )
 def test_what_is_written_is_read_again(millis, place, accuracy, speed, heading):
     fix = Fix("car", millis / 1_000, *place, accuracy, speed, heading)
@@ -345,7 +354,11 @@ def test_positions_are_those_of_gpsd(shared_data):
     log = shared_data / "nmea" / "nmea-fuzzy-cases.log"
     parser = NmeaParser("car", A_LOG)
     found = parser.feed(log.read_bytes(), NOW) + parser.finish(NOW)
-    said = (json.loads(text) for text in (log.parent / f"{log.name}.gpsd-json.chk").read_text().splitlines() if text[0] == "{")
+    said = (
+        json.loads(text)
+        for text in (log.parent / f"{log.name}.gpsd-json.chk").read_text().splitlines()
+        if text[0] == "{"
+    )
     gpsd = {round(moment(each["time"]), 2): each for each in said if each["class"] == "TPV" and "time" in each}
     assert len(found) == len(gpsd) == 14
     for fix in found:

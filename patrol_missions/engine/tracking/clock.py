@@ -41,7 +41,7 @@ def with_week_counter(at: float, now: float) -> float:
 
 
 def moment(text: str, zone: tzinfo = timezone.utc) -> float | None:
-    """Seconds since 1970 UTC of an ISO 8601 text, or of seconds or milliseconds since 1970; ``None`` where it is neither.
+    """Seconds since 1970 UTC of an ISO 8601 text or a count of seconds or milliseconds; ``None`` where it is neither.
 
     :param zone: what a text without an offset is in
     """

@@ -1,10 +1,10 @@
-"""NMEA 0183, as receivers and modems send it: one position report for each moment.
+r"""NMEA 0183, as receivers and modems send it: one position report for each moment.
 
-Several units may share a stream: by the tag block of NMEA 4.10 (``\\s:CAR7,c:1700000000*hh\\$GPRMC,...``), or by a name
+Several units may share a stream: by the tag block of NMEA 4.10 (``\s:CAR7,c:1700000000*hh\$GPRMC,...``), or by a name
 before the sentence (``CAR7,$GPRMC``, ``CAR7:$GPRMC``, ``CAR7 $GPRMC``). All else belongs to the unit of the source.
 
-A sentence needs its checksum: serial lines drop bytes, and a digit that is missing moves a car by miles. gpsd passes
-over sentences without one, too; a source whose modem sends none can be told so.
+A sentence needs its checksum: serial lines drop bytes, and a digit that is missing moves a car by miles. gpsd takes
+sentences without one; here a source whose modem sends none has to be told so.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Said:
     refusal: str | None = None
 
     def with_more(self, more: Said) -> Said:
-        """This, and what another sentence of the moment adds; the later one counts where both say something."""
+        """With what another sentence of the moment adds; the later one counts where both say something."""
         known = {name: value for name, value in vars(more).items() if value is not None and name != "second"}
         return replace(self, **known)
 

@@ -1,0 +1,85 @@
+"""The web request by which phones and trackers report (OsmAnd, Traccar Client and their kind): one query, one report.
+
+``id=CAR7&timestamp=1773840500&lat=41.57&lon=-93.75&speed=3.2&bearing=92&accuracy=5``
+"""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import parse_qsl
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.engine.tracking.clock import moment
+from patrol_missions.engine.tracking.fixes import Fix
+from patrol_missions.engine.tracking.nmea_epoch import FASTEST_MPS, KNOT_MPS, RANGE_ERROR_M
+
+_LONGEST = 2_048
+_FIELDS = 64
+_LONGEST_NAME = 64
+
+
+def parse_query(query: str, now: float) -> Fix:
+    """The report of a request.
+
+    :param query: what stands after the question mark, or the body of a form
+    :param now: seconds since 1970 UTC; the time of a report that tells none
+    :raises InputError: with a sentence on what is wrong
+    """
+    if len(query) > _LONGEST:
+        raise InputError(f"The report is longer than {_LONGEST} characters.")
+    try:
+        said = dict(parse_qsl(query, max_num_fields=_FIELDS))
+    except ValueError:
+        raise InputError(f"The report has more than {_FIELDS} values.") from None
+    unit = said.get("id") or said.get("deviceid") or ""
+    if not 0 < len(unit) <= _LONGEST_NAME or not unit.isprintable():
+        raise InputError("The report does not say whose it is.", "Set the device identifier to the unit's call sign.")
+    if said.get("valid", "true").lower() not in ("true", "1"):
+        raise InputError(f"The device of {unit} says itself that its position is not valid.")
+    latitude, longitude = _place(said)
+    accuracy = _number(said, "accuracy", 0.0, 1e7)
+    dilution = _number(said, "hdop", 0.0, 1e4)
+    speed = _number(said, "speed", -1.0, FASTEST_MPS / KNOT_MPS)
+    heading = _number(said, "bearing" if "bearing" in said else "heading", -1.0, 360.0)
+    return Fix(
+        unit, _moment(said.get("timestamp"), now), longitude, latitude,
+        accuracy or (dilution * RANGE_ERROR_M if dilution else None),
+        None if speed is None or speed < 0 else speed * KNOT_MPS,
+        None if heading is None or heading < 0 else heading,
+    )  # fmt: skip
+
+
+def _moment(text: str | None, now: float) -> float:
+    if text is None:
+        return now
+    at = moment(text)
+    if at is None:
+        raise InputError(
+            f"The time “{text[:32]}” is not understood.", "Seconds or milliseconds since 1970, or ISO 8601, are."
+        )
+    return at
+
+
+def _place(said: dict[str, str]) -> tuple[float, float]:
+    """Latitude and longitude."""
+    if "location" in said:
+        latitude, _, longitude = said["location"].partition(",")
+        said = {"lat": latitude, "lon": longitude}
+    found = _number(said, "lat", -90.0, 90.0), _number(said, "lon", -180.0, 180.0)
+    if found[0] is None or found[1] is None:
+        raise InputError("The report has no position.", "It needs lat and lon, or location, in degrees.")
+    return found[0], found[1]
+
+
+def _number(said: dict[str, str], name: str, least: float, largest: float) -> float | None:
+    """A value; ``None`` where the report does not have it."""
+    text = said.get(name)
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= largest:
+        raise InputError(f"The value “{text[:32]}” of {name} is not a number from {least:g} to {largest:g}.")
+    return number
