@@ -15,7 +15,8 @@ from tracking_streams import cut_anywhere, with_checksum
 from patrol_missions.engine.tracking.clock import DAY_S, moment
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.nmea import NmeaParser
-from patrol_missions.engine.tracking.nmea_epoch import KNOT_MPS, Dates
+from patrol_missions.engine.tracking.nmea_epoch import Dates
+from patrol_missions.engine.tracking.values import KNOT_MPS
 
 NOW = datetime(2026, 3, 18, 13, 30, tzinfo=timezone.utc).timestamp()
 A_LOG = Dates(from_now=False, week_counter=False)

@@ -54,7 +54,8 @@ def moment(text: str, zone: tzinfo = timezone.utc) -> float | None:
         return None
     *parts, fraction, utc, sign, hours, minutes = found.groups()
     try:
-        at = datetime(*(int(part or 0) for part in parts), tzinfo=_zone(utc, sign, hours, minutes) or zone)
+        year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+        at = datetime(year, month, day, hour, minute, second, tzinfo=_zone(utc, sign, hours, minutes) or zone)
         return at.timestamp() + float((fraction or "0").replace(",", "."))
     except (ValueError, OverflowError):
         return None

@@ -15,7 +15,7 @@ from typing import Any
 from patrol_missions.engine.tracking.clock import moment
 from patrol_missions.engine.tracking.fixes import Fix, Refusal
 from patrol_missions.engine.tracking.lines import NO_MESSAGE, NO_TIME, NO_UNIT, UNREADABLE, Lines
-from patrol_missions.engine.tracking.nmea_epoch import FASTEST_MPS
+from patrol_missions.engine.tracking.values import FASTEST_MPS
 
 GPSD_ERROR = "an error of gpsd"
 PROTOCOL = 3

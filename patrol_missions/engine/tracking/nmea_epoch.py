@@ -15,18 +15,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import pynmea2
+import pynmea2  # type: ignore[import-untyped]
 
 from patrol_missions.engine.tracking.clock import midnight, nearest, with_week_counter
 from patrol_missions.engine.tracking.fixes import Fix, Refusal
 from patrol_missions.engine.tracking.lines import ESTIMATED, NO_DATE, NO_TIME
-
-RANGE_ERROR_M = 5.0
-"""One standard deviation of a measured distance to a satellite: with the horizontal dilution it gives the accuracy."""
-
-KNOT_MPS = 1_852 / 3_600
-FASTEST_MPS = 600.0
-"""More is no speed of anything that patrols, aircraft included."""
+from patrol_missions.engine.tracking.values import FASTEST_MPS, KNOT_MPS, RANGE_ERROR_M, number
 
 _SAME_S = 0.015  # receivers round the time of one moment differently from sentence to sentence
 _NO_FIX = Refusal.NO_POSITION.value
@@ -93,10 +87,10 @@ def _rmc(value: Value) -> Said:
     refusal = _NO_FIX if value("status") != "A" else _MODES.get(value("mode_indicator"))
     if refusal:
         return Said(second, refusal=refusal)
-    speed = _number(value("spd_over_grnd"), FASTEST_MPS / KNOT_MPS)
+    speed = number(value("spd_over_grnd"), 0, FASTEST_MPS / KNOT_MPS)
     return Said(
         second, _date(value("datestamp")), _place(value), None if speed is None else speed * KNOT_MPS,
-        _number(value("true_course"), 360.0),
+        number(value("true_course"), 0, 360),
     )  # fmt: skip
 
 
@@ -120,10 +114,10 @@ def _gll(value: Value) -> Said:
 
 
 def _vtg(value: Value) -> Said:
-    speed = _number(value("spd_over_grnd_kts"), FASTEST_MPS / KNOT_MPS)
+    speed = number(value("spd_over_grnd_kts"), 0, FASTEST_MPS / KNOT_MPS)
     if value("faa_mode") == "N" or speed is None:
         return Said()
-    return Said(speed_mps=speed * KNOT_MPS, heading_deg=_number(value("true_track"), 360.0))
+    return Said(speed_mps=speed * KNOT_MPS, heading_deg=number(value("true_track"), 0, 360))
 
 
 def _zda(value: Value) -> Said:
@@ -136,7 +130,7 @@ def _gsa(value: Value) -> Said:
 
 
 def _gst(value: Value) -> Said:
-    north, east = (_number(value(f"std_dev_{name}"), 1e6) for name in ("latitude", "longitude"))
+    north, east = (number(value(f"std_dev_{name}"), 0, 1e6) for name in ("latitude", "longitude"))
     return Said(_second(value), spread_m=None if north is None or east is None else (north**2 + east**2) ** 0.5)
 
 
@@ -186,17 +180,8 @@ def _degrees(text: str, side: str, sides: str, largest: float) -> float:
     return -degrees if sign else degrees
 
 
-def _number(text: str, largest: float) -> float | None:
-    if not text:
-        return None
-    number = float(text)
-    if not 0 <= number <= largest:
-        raise ValueError(text)
-    return number
-
-
 def _dilution(text: str) -> float | None:
-    return _number(text, 1e4) or None  # 0 is what receivers write that do not know it
+    return number(text, 0, 1e4) or None  # 0 is what receivers write that do not know it
 
 
 @dataclass(frozen=True)

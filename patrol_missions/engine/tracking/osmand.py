@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import math
 from urllib.parse import parse_qsl
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.tracking.clock import moment
 from patrol_missions.engine.tracking.fixes import Fix
-from patrol_missions.engine.tracking.nmea_epoch import FASTEST_MPS, KNOT_MPS, RANGE_ERROR_M
+from patrol_missions.engine.tracking.values import FASTEST_MPS, KNOT_MPS, RANGE_ERROR_M, number
 
 _LONGEST = 2_048
 _FIELDS = 64
@@ -73,13 +72,8 @@ def _place(said: dict[str, str]) -> tuple[float, float]:
 
 def _number(said: dict[str, str], name: str, least: float, largest: float) -> float | None:
     """A value; ``None`` where the report does not have it."""
-    text = said.get(name)
-    if text is None:
-        return None
+    text = said.get(name, "")
     try:
-        number = float(text)
+        return number(text, least, largest)
     except ValueError:
-        number = math.nan
-    if not least <= number <= largest:
-        raise InputError(f"The value “{text[:32]}” of {name} is not a number from {least:g} to {largest:g}.")
-    return number
+        raise InputError(f"The value “{text[:32]}” of {name} is no number from {least:g} to {largest:g}.") from None

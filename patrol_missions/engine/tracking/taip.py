@@ -21,8 +21,7 @@ from patrol_missions.engine.tracking.lines import (
     Lines,
     xor,
 )
-
-MPH_MPS = 0.44704
+from patrol_missions.engine.tracking.values import MPH_MPS
 
 _PLACE = r"(?P<lat>[+-][0-9]{7})(?P<lon>[+-][0-9]{8})"
 _MOVING = r"(?P<mph>[0-9]{3})(?P<heading>[0-9]{3})"
