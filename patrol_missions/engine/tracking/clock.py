@@ -20,7 +20,10 @@ _NUMBER = re.compile(r"[0-9]{1,14}(?:\.[0-9]{1,12})?")
 
 def midnight(year: int, month: int, day: int) -> float:
     """Seconds since 1970 UTC at which a day begins; ``ValueError`` where there is no such day."""
-    return (date(year, month, day) - _EPOCH).days * DAY_S
+    try:
+        return (date(year, month, day) - _EPOCH).days * DAY_S
+    except OverflowError:
+        raise ValueError(year) from None
 
 
 def nearest(second_of_day: float, moment: float) -> float:

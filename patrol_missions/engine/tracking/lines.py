@@ -14,10 +14,9 @@ ESTIMATED = "only an estimate"
 NO_TIME = "no time"
 NO_DATE = "no date"
 NO_UNIT = "no unit"
-TOO_MANY_UNITS = "too many units"
 
 UNITS = 1_000
-"""How many units a parser tells apart, and so the most that a stream can make it remember."""
+"""How many units a parser keeps in mind, so that a stream with spoilt names cannot fill the memory."""
 
 
 class Lines:

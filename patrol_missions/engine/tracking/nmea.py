@@ -16,7 +16,6 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.lines import (
     NO_CHECKSUM,
     NO_MESSAGE,
-    TOO_MANY_UNITS,
     UNITS,
     UNREADABLE,
     WRONG_CHECKSUM,
@@ -93,26 +92,26 @@ class NmeaParser:
         except ValueError:
             self.rejected[UNREADABLE] += 1
             return []
-        receiver = self._receiver(before)
-        return [] if receiver is None else self._sorted(receiver.take(kind, said, now))
+        unit = self._whose(before)
+        if unit is None:
+            return []
+        receiver = self._receivers.pop(unit, None) or Receiver(unit, self._dates)
+        self._receivers[unit] = receiver  # so that the first one is the one that was silent for longest
+        results = receiver.take(kind, said, now)
+        if len(self._receivers) > UNITS:
+            results += self._receivers.pop(next(iter(self._receivers))).finish(now)
+        return self._sorted(results)
 
-    def _receiver(self, before: bytes) -> Receiver | None:
-        """Whose sentence it is, by what stands before it."""
-        unit = self._unit
-        if before:
-            tags, name = _TAG_BLOCK.fullmatch(before), _NAME.fullmatch(before)
-            if tags and int(tags[2], 16) != xor(tags[1]):
-                self.rejected[WRONG_CHECKSUM] += 1
-                return None
-            told = _TAG_UNIT.search(tags[1]) if tags else name
-            unit = told[1].decode("latin-1") if told else unit
-        receiver = self._receivers.get(unit)
-        if receiver is None:
-            if len(self._receivers) >= UNITS:
-                self.rejected[TOO_MANY_UNITS] += 1
-                return None
-            receiver = self._receivers[unit] = Receiver(unit, self._dates)
-        return receiver
+    def _whose(self, before: bytes) -> str | None:
+        """The unit of a sentence by what stands before it; ``None`` where that is spoilt."""
+        if not before:
+            return self._unit
+        tags, name = _TAG_BLOCK.fullmatch(before), _NAME.fullmatch(before)
+        if tags and int(tags[2], 16) != xor(tags[1]):
+            self.rejected[WRONG_CHECKSUM] += 1
+            return None
+        told = _TAG_UNIT.search(tags[1]) if tags else name
+        return told[1].decode("latin-1") if told else self._unit
 
     def _sorted(self, results: list[Fix | str]) -> list[Fix]:
         """The reports among them; why others came to none is counted."""

@@ -5,8 +5,9 @@ GST the error, ZDA the year. The sentences of one moment carry its time of day; 
 A moment is over when another begins. A receiver keeps its order, though: the kind of sentence that was the last one of
 the moment before ends the next one, too, so that a report is not held back until the receiver speaks again.
 
-The layout of the sentences is pynmea2's. Its conversion is not used: it takes 47 microseconds for a sentence, takes
-numbers and statuses for granted, and holds a u-blox receiver's good fix (navigation status V: not told) for none.
+The layout of the sentences is pynmea2's. Its conversion is not used: it makes 0 degrees of a latitude without north or
+south, leaves a text where it finds no number, and holds a u-blox receiver's good fix (navigation status V, which means
+"not told") for none.
 """
 
 from __future__ import annotations

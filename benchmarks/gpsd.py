@@ -1,0 +1,86 @@
+"""Our reading of NMEA beside the real gpsd's on every log of real receivers, and how fast it is.
+
+    python benchmarks/gpsd.py [part of a log's name]
+
+Run it with the engine's Python; ``PATROL_STAGE`` or build/stage holds the staged plugin. The logs are read from
+``../shared/data/nmea``, which is not part of the project, and played to gpsd by gpsfake (about a minute and a half);
+where one of them is absent, the script says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage")), str(ROOT / "tests" / "engine")]
+
+import pynmea2  # noqa: E402 - needs the path above
+from gpsd_player import GPSFAKE, compare  # noqa: E402
+
+from patrol_missions.engine.tracking.nmea import NmeaParser  # noqa: E402
+from patrol_missions.engine.tracking.nmea_epoch import KINDS  # noqa: E402
+
+LOGS = ROOT.parent / "shared" / "data" / "nmea"
+CHUNK = 512
+TIMES = 5
+
+
+def sentences_per_second(data: bytes) -> tuple[float, float]:
+    """Of one core: ours, and pynmea2's of the same sentences, place and time only."""
+    lines = [line for line in data.split(b"\r\n") if line[:1] == b"$"]
+    data = b"\r\n".join(lines)
+    texts = [line.decode("latin-1") for line in lines if line[3:6].decode("latin-1") in KINDS]
+
+    def ours() -> None:
+        parser = NmeaParser("car")
+        for at in range(0, len(data), CHUNK):
+            parser.feed(data[at : at + CHUNK], 0.0)
+
+    def peer() -> None:
+        for text in texts:
+            said = pynmea2.parse(text, check=True)
+            if hasattr(said, "latitude"):
+                _ = said.latitude, said.longitude, said.timestamp
+
+    return len(lines) / fastest(ours), len(texts) / fastest(peer)
+
+
+def fastest(work) -> float:  # noqa: ANN001 - a function of no arguments
+    """Seconds of the core that a work took at its best."""
+    spent = []
+    for _ in range(TIMES):
+        begun = time.process_time()
+        work()
+        spent.append(time.process_time() - begun)
+    return min(spent)
+
+
+def main() -> int:
+    """All logs; how many have positions that differ."""
+    if GPSFAKE is None or not LOGS.is_dir():
+        print(f"gpsfake or {LOGS} is absent: nothing to compare with.")
+        return 0
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    logs = sorted(path for path in LOGS.iterdir() if path.suffix in {".log", ".txt"} and wanted in path.name)
+    differ = total = 0
+    print(f"{'log':38}{'same':>6}{'apart':>7}{'gpsd only':>11}{'ours only':>11}  refused by us")
+    for log in logs:
+        found = compare(log)
+        differ += bool(found.apart)
+        total += len(found.same)
+        counts = f"{len(found.same):6}{len(found.apart):7}{len(found.only_gpsd):11}{len(found.only_ours):11}"
+        print(
+            f"{log.name:38}{counts}  " + ", ".join(f"{count} × {why}" for why, count in found.refused.items()),
+            flush=True,
+        )
+    print(f"{len(logs)} logs, {total:,} positions within {1e-5:g} degrees of gpsd's, {differ} logs with others.")
+    ours, peer = sentences_per_second(max(logs, key=lambda log: log.stat().st_size).read_bytes())
+    print(f"{ours:,.0f} sentences a second into reports; pynmea2 alone reads {peer:,.0f}.")
+    return differ
+
+
+if __name__ == "__main__":
+    sys.exit(main())
