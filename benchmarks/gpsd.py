@@ -26,6 +26,24 @@ from patrol_missions.engine.tracking.nmea_epoch import KINDS  # noqa: E402
 LOGS = ROOT.parent / "shared" / "data" / "nmea"
 CHUNK = 512
 TIMES = 5
+BEGIN = "gpsd tells the first position without its time, or not at all, until it knows the receiver's cycle"
+END = "the last moment of the log is not over, so that gpsd does not tell of it"
+WHY = {
+    "AMOD_AGL3080": "gpsd takes estimates (mode E), and passes over a moment of which there is GGA alone",
+    "blumax": BEGIN,
+    "bn-9015": BEGIN,
+    "garmin48": BEGIN,
+    "geos": BEGIN,
+    "gp-320fw": BEGIN,
+    "hp58534a": "gpsd takes sentences without a checksum",
+    "humminbird": BEGIN,
+    "isync": END,
+    "motorola": BEGIN,
+    "triton400": "gpsd passes over a moment of which there is GLL alone, as GGA broke off",
+    "ublox-lea-5h": END,
+    "venus": END,
+}
+"""What is behind the moments that only one of both tells, looked up in the logs."""
 
 
 def sentences_per_second(data: bytes) -> tuple[float, float]:
@@ -66,6 +84,7 @@ def main() -> int:
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     logs = sorted(path for path in LOGS.iterdir() if path.suffix in {".log", ".txt"} and wanted in path.name)
     differ = total = 0
+    notes = []
     print(f"{'log':38}{'same':>6}{'apart':>7}{'gpsd only':>11}{'ours only':>11}  refused by us")
     for log in logs:
         found = compare(log)
@@ -77,6 +96,7 @@ def main() -> int:
             flush=True,
         )
     print(f"{len(logs)} logs, {total:,} positions within {1e-5:g} degrees of gpsd's, {differ} logs with others.")
+    print("\n".join(notes))
     ours, peer = sentences_per_second(max(logs, key=lambda log: log.stat().st_size).read_bytes())
     print(f"{ours:,.0f} sentences a second into reports; pynmea2 alone reads {peer:,.0f}.")
     return differ

@@ -114,6 +114,11 @@ def test_speed_without_rmc_and_accuracy_by_the_receiver():
     assert parsed(RMC, "GNGSA,A,3,29,20,18,16,51,13,44,26,,,,,0.99,0.54,0.83,1")[0][0].accuracy_m == pytest.approx(2.7)
 
 
+def test_degrees_without_leading_zeros():
+    found, _ = parsed(RMC.replace("4134.49821229,N,09345.03351845,W", "134.5,S,30.25,E"))
+    assert (found[0].longitude, found[0].latitude) == pytest.approx((30.25 / 60, -1 - 34.5 / 60))
+
+
 # --- what is no position
 
 
@@ -125,6 +130,7 @@ def test_speed_without_rmc_and_accuracy_by_the_receiver():
         "GPRMC,,V,,,,,,,,,,N",
         "GPGGA,132820.60,4134.49821229,N,09345.03351845,W,0,00,50.0,280.2,M,-31.6,M,0.0,0000",
         "GPGGA,,,,,,0,,,,M,,M,,",
+        GGA.replace(",2,09,", ",1,00,"),
         "GPGLL,,,,,132820.60,V,N",
         "GNGNS,132820.60,,,,,NNN,00,,,,,",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import suppress
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.tracking.clock import moment
 from patrol_missions.engine.tracking.fixes import Fix
-from patrol_missions.engine.tracking.osmand import parse_query
+from patrol_missions.engine.tracking.osmand import parse_json, parse_query
 
 NOW = moment("2026-03-18T13:00:00Z")
 PLACE = "id=CAR7&lat=41.5&lon=-93.75"
@@ -62,6 +63,42 @@ def test_other_names_and_what_may_be_left_out():
 def test_what_is_wrong_is_said(query, sentence):
     with pytest.raises(InputError, match=sentence):
         parse_query(query, NOW)
+
+
+COORDS = {"latitude": 41.5, "longitude": -93.75, "speed": 3.5, "heading": 92.5, "accuracy": 4.5, "altitude": 3}
+
+
+def body(coords, **others):
+    return json.dumps({"location": {"coords": coords, "is_moving": True, **others}, "device_id": "CAR7"}).encode()
+
+
+def test_newer_apps_send_json_with_metres_a_second():
+    at = moment("2026-03-18T13:00:20.5Z")
+    assert parse_json(body(COORDS, timestamp="2026-03-18T13:00:20.500Z"), NOW) == Fix(
+        "CAR7", at, -93.75, 41.5, 4.5, 3.5, 92.5
+    )
+    still = parse_json(body({**COORDS, "speed": -1, "heading": -1}), NOW)
+    assert still == Fix("CAR7", NOW, -93.75, 41.5, 4.5)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"[" * 5_000, "no JSON"),
+        (b"[1]", "whose"),
+        (b'{"location": 3}', "whose"),
+        (b'{"device_id": "CAR7", "location": {"coords": [1]}}', "no position"),
+        (body({**COORDS, "latitude": 91}), "“91” of lat"),
+        (body({**COORDS, "latitude": True}), "“True” of lat"),
+        (body(COORDS, timestamp="soon"), "“soon”"),
+        (b" " * 20_000, "longer than"),
+    ],
+)
+def test_what_is_wrong_with_json_is_said(data, sentence):
+    with pytest.raises(InputError, match=sentence):
+        parse_json(data, NOW)
 
 
 parts = st.one_of(

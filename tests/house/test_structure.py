@@ -12,7 +12,7 @@ PACKAGE = "patrol_missions"
 LONGEST = 500
 QT = {"qgis", "PyQt5", "PyQt6", "sip", "processing", "osgeo"}
 ENGINE_PACKAGES = {
-    "numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral", "sqlalchemy",
+    "numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral", "sqlalchemy", "pynmea2",
 }  # fmt: skip
 CLUSTER = (
     "patrol_missions.engine.cluster"  # the only module that may know Dask, which is no part of the default environment

@@ -30,7 +30,7 @@ _MODES = {"N": _NO_FIX, "E": ESTIMATED, "M": ESTIMATED, "S": ESTIMATED}
 _QUALITIES = {"": _NO_FIX, "0": _NO_FIX, "6": ESTIMATED, "7": ESTIMATED, "8": ESTIMATED}
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9]|60)(\.[0-9]*)?")
 _DATE = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})")
-_DEGREES = re.compile(r"([0-9]{1,3})([0-5][0-9](?:\.[0-9]*)?)")
+_DEGREES = re.compile(r"([0-9]{0,3})([0-5][0-9](?:\.[0-9]*)?)")
 
 Value = Callable[[str], str]
 """The text of a sentence's field by pynmea2's name for it; empty where the sentence has none."""
@@ -96,7 +96,8 @@ def _rmc(value: Value) -> Said:
 
 
 def _gga(value: Value) -> Said:
-    refusal = _QUALITIES.get(value("gps_qual"))
+    satellites = value("num_sats")
+    refusal = _NO_FIX if satellites and not satellites.strip("0") else _QUALITIES.get(value("gps_qual"))
     if refusal:
         return Said(_second(value), refusal=refusal)
     return Said(_second(value), place=_place(value), dilution=_dilution(value("horizontal_dil")))
@@ -175,7 +176,7 @@ def _degrees(text: str, side: str, sides: str, largest: float) -> float:
     sign = sides.find(side) if len(side) == 1 else -1
     if not found or sign < 0:
         raise ValueError(text)
-    degrees = int(found[1]) + float(found[2]) / 60
+    degrees = int(found[1] or 0) + float(found[2]) / 60
     if degrees > largest:
         raise ValueError(text)
     return -degrees if sign else degrees
