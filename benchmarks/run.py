@@ -24,6 +24,8 @@ BENCHMARKS = (
     (ENGINE, "accuracy.py", "Forecasts of real cities beside every baseline"),
     (ENGINE, "no_skill.py --cities 20", "Cities in which there is nothing to learn: what the rule claims"),
     (ENGINE, "growth.py", "How training and forecasting grow with the city"),
+    (ENGINE, "gpsd.py", "Position reports of real receivers beside gpsd's, and their speed"),
+    (ENGINE, "fuzz_parsers.py", "Parsers of position reports under bytes that nobody would send"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 

@@ -100,6 +100,7 @@ class _Points:
         self._text = "" if self._place and name in _VALUES else None
 
     def data(self, text: str) -> None:
+        self.moved = True
         if self._text is not None and len(self._text) <= _LONGEST:
             self._text += text[:_LONGEST]
 

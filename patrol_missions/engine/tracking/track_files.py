@@ -29,7 +29,8 @@ _CHUNK = 65_536
 _LONGEST_ROW = 16_384
 _SEPARATORS = ",;\t|"
 _NAMES = {
-    "unit": ("unit", "unit_id", "unitid", "vehicle", "vehicle_id", "car", "call_sign", "callsign", "device_id", "id"),
+    "unit": ("unit", "unit_id", "unitid", "vehicle", "vehicle_id", "car", "call_sign", "callsign", "device_id"),
+    "date": ("date", "date_utc", "day"),
     "time": ("time", "time_utc", "timestamp", "datetime", "date_time", "unix_time", "epoch", "utc", "fix_time", "at"),
     "lat": ("lat", "latitude", "y"),
     "lon": ("lon", "lng", "long", "longitude", "x"),
@@ -157,7 +158,10 @@ class _Columns:
         named = self._text(row, self._at["unit"]) or unit
         if not named:
             return NO_UNIT
-        at = moment(self._text(row, self._at["time"]), zone)
+        time = self._text(row, self._at["time"])
+        at = moment(time, zone)
+        if at is None:
+            at = moment(f"{self._text(row, self._at['date'])} {time}", zone)
         if at is None:
             return NO_TIME
         try:
