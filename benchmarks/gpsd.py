@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage")), str(ROOT / "tests" / "engine")]
 
 import pynmea2  # noqa: E402 - needs the path above
-from gpsd_player import GPSFAKE, compare  # noqa: E402
+from gpsd_player import GPSFAKE, WITHIN_DEGREES, compare  # noqa: E402
 
 from patrol_missions.engine.tracking.nmea import NmeaParser  # noqa: E402
 from patrol_missions.engine.tracking.nmea_epoch import KINDS  # noqa: E402
@@ -66,7 +67,7 @@ def sentences_per_second(data: bytes) -> tuple[float, float]:
     return len(lines) / fastest(ours), len(texts) / fastest(peer)
 
 
-def fastest(work) -> float:  # noqa: ANN001 - a function of no arguments
+def fastest(work: Callable[[], None]) -> float:
     """Seconds of the core that a work took at its best."""
     spent = []
     for _ in range(TIMES):
@@ -91,11 +92,16 @@ def main() -> int:
         differ += bool(found.apart)
         total += len(found.same)
         counts = f"{len(found.same):6}{len(found.apart):7}{len(found.only_gpsd):11}{len(found.only_ours):11}"
+        if found.only_gpsd or found.only_ours:
+            why = next((why for name, why in WHY.items() if log.name.startswith(name)), "not yet explained")
+            notes.append(f"{log.name}: {why}.")
         print(
             f"{log.name:38}{counts}  " + ", ".join(f"{count} × {why}" for why, count in found.refused.items()),
             flush=True,
         )
-    print(f"{len(logs)} logs, {total:,} positions within {1e-5:g} degrees of gpsd's, {differ} logs with others.")
+    print(
+        f"{len(logs)} logs, {total:,} positions within {WITHIN_DEGREES:g} degrees of gpsd's, {differ} logs with others."
+    )
     print("\n".join(notes))
     ours, peer = sentences_per_second(max(logs, key=lambda log: log.stat().st_size).read_bytes())
     print(f"{ours:,.0f} sentences a second into reports; pynmea2 alone reads {peer:,.0f}.")
