@@ -49,7 +49,7 @@ WHY = {
 
 def sentences_per_second(data: bytes) -> tuple[float, float]:
     """Of one core: ours, and pynmea2's of the same sentences, place and time only."""
-    lines = [line for line in data.split(b"\r\n") if line[:1] == b"$"]
+    lines = [line for line in data.splitlines() if line[:1] == b"$"]
     data = b"\r\n".join(lines)
     texts = [line.decode("latin-1") for line in lines if line[3:6].decode("latin-1") in KINDS]
 
