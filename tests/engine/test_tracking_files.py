@@ -120,6 +120,11 @@ def test_times_without_an_offset_are_in_the_zone_that_is_said(tmp_path):
     assert [fix.at for fix in found] == [AT, AT]
 
 
+def test_bytes_of_no_text_do_not_stop_a_table(tmp_path):
+    content = b"time,lat,lon,note\n1773840500,1,2,\0\xff\n1773840501,1,2,\n"
+    assert [fix.at - AT for fix in read(tmp_path, "a.csv", content)[0]] == [0, 1]
+
+
 def test_date_and_time_in_columns_of_their_own(tmp_path):
     assert read(tmp_path, "a.csv", "Date,Time,lat,lon\n2026-03-18,13:28:20,1,2") == ([Fix("car", AT, 2, 1)], {})
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timezone, tzinfo
+from itertools import chain
 from pathlib import Path
 
 from patrol_missions.core.errors import InputError
@@ -100,9 +101,8 @@ class TrackFile:
     def _nmea(self) -> Iterator[Fix]:
         parser = NmeaParser(self.unit, Dates(from_now=False, week_counter=False))
         parser.rejected = self.rejected
-        for chunk in self._chunks():
+        for chunk in chain(self._chunks(), (b"\n",)):
             yield from parser.feed(chunk, 0.0)
-        yield from parser.feed(b"\n", 0.0)
         yield from parser.finish(0.0)
 
     def _gpx(self) -> Iterator[Fix]:
@@ -130,9 +130,8 @@ class TrackFile:
 
     def _texts(self) -> Iterator[str]:
         lines = Lines(self.rejected, _LONGEST_ROW)
-        for chunk in self._chunks():
-            yield from (line.decode("utf-8", "replace") for line in lines.feed(chunk))
-        yield from (line.decode("utf-8", "replace") for line in lines.feed(b"\n"))
+        for chunk in chain(self._chunks(), (b"\n",)):
+            yield from (line.decode("utf-8", "replace").replace("\0", "") for line in lines.feed(chunk))
 
 
 class _Columns:
