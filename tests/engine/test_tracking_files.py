@@ -167,6 +167,13 @@ def test_an_nmea_log_without_a_last_line_end(tmp_path):
     assert read(tmp_path, "a.nmea.gz", gzip.compress(log))[0] == [Fix("car", AT, -93.75, 41.5, None, 0.0)]
 
 
+def test_what_is_wrong_in_an_nmea_log_is_counted(tmp_path):
+    good = b"$" + with_checksum(b"GPRMC,132820.00,A,4130.00,N,09345.00,W,0.0,,180326,,,A") + b"\n"
+    found, rejected = read(tmp_path, "a.log", b"y" * 2_000 + b"\n" + good.replace(b"4130", b"4131") + good)
+    assert len(found) == 1
+    assert rejected == {"too long": 1, "wrong checksum": 1}
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="There is no file"):
         list(TrackFile(tmp_path / "none.log", "car").fixes())

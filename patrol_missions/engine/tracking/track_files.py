@@ -58,7 +58,7 @@ class TrackFile:
     path: Path
     unit: str
     zone: tzinfo = timezone.utc
-    rejected: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter, init=False)
 
     def fixes(self) -> Iterator[Fix]:
         """The reports in the order of the file.
@@ -100,7 +100,7 @@ class TrackFile:
 
     def _nmea(self) -> Iterator[Fix]:
         parser = NmeaParser(self.unit, Dates(from_now=False, week_counter=False))
-        parser.rejected = self.rejected
+        self.rejected = parser.rejected
         for chunk in chain(self._chunks(), (b"\n",)):
             yield from parser.feed(chunk, 0.0)
         yield from parser.finish(0.0)
