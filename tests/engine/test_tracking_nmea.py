@@ -245,6 +245,13 @@ def test_units_by_name_or_tag_block(before):
     assert len({(fix.longitude, fix.latitude) for fix in found}) == 1
 
 
+@pytest.mark.parametrize("tags", [b"c:1700000000", b"s:", b"s:\x07", b"s:" + b"x" * 33])
+def test_a_tag_block_without_a_name_is_the_source_s(tags):
+    parser = NmeaParser("radio")
+    parser.feed(line(b"\\" + with_checksum(tags) + b"\\", RMC), NOW)
+    assert [fix.unit for fix in parser.finish(NOW)] == ["radio"]
+
+
 def test_a_tag_block_with_an_error_names_nobody():
     parser = NmeaParser("radio")
     parser.feed(line(b"\\s:CAR7,c:1700000000*00\\", RMC), NOW)

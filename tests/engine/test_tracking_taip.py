@@ -66,8 +66,9 @@ def test_the_day_is_the_nearest(now, at):
     assert fix.at == moment(at)
 
 
-def test_a_message_without_a_name_is_the_source_s():
-    assert parsed("RPV46640+4197412-0752857900015802")[0][0].unit == "radio"
+@pytest.mark.parametrize("extra", ["", ";ID=", ";ID=\a7", ";ID=" + "7" * 33, ";IL=7"])
+def test_a_message_without_a_name_is_the_source_s(extra):
+    assert parsed("RPV46640+4197412-0752857900015802" + extra)[0][0].unit == "radio"
 
 
 @pytest.mark.parametrize(

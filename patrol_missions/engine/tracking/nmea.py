@@ -26,7 +26,7 @@ from patrol_missions.engine.tracking.nmea_epoch import KINDS, Dates, Receiver, r
 
 _SENTENCE = re.compile(rb"([^*]*)(?:\*([0-9A-Fa-f]{2}))?(.*)", re.DOTALL)
 _TAG_BLOCK = re.compile(rb"\\([^\\*]*)\*([0-9A-Fa-f]{2})\\")
-_TAG_UNIT = re.compile(rb"(?:^|,)s:([^,]{1,32})")
+_TAG_UNIT = re.compile(rb"(?:^|,)s:([ -+\--~]{1,32})(?:,|$)")
 _NAME = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_.#/-]{0,31})[,: ] ?")
 
 

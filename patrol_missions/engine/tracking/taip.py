@@ -42,6 +42,7 @@ _MESSAGES = {
 three in speeds and headings, five in seconds of the day."""
 
 _CHECKSUM = re.compile(rb"(.*\*)([0-9A-Fa-f]{2})", re.DOTALL)
+_UNIT = re.compile(r"ID=([ -~]{1,32})")
 _DEAD_RECKONING = "68"
 _UNKNOWN_SOURCE = "9"
 _NOT_AVAILABLE = "0"
@@ -96,8 +97,8 @@ class TaipParser:
         found = _MESSAGES[kind].fullmatch(body[3:])
         if not found:
             return UNREADABLE
-        names = [extra[3:] for extra in extras if extra.startswith("ID=")]
-        return _fix(names[0] if names and names[0] else self._unit, found.groupdict(), now)
+        name = next(filter(None, map(_UNIT.fullmatch, extras)), None)
+        return _fix(name[1] if name else self._unit, found.groupdict(), now)
 
 
 def _fix(unit: str, said: dict[str, str], now: float) -> Fix | str:
