@@ -150,7 +150,7 @@ class PatrolDock(QgsDockWidget):
 
     def _connect_live(self) -> None:
         self.live.start_wanted.connect(self.live_link.start)
-        self.live.stop_wanted.connect(self.live_link.session.stop)
+        self.live.stop_wanted.connect(self.live_link.stop)
         self.live.followed.connect(self.live_link.follow)
         self.live.enter_button.clicked.connect(lambda: self.live_link.enter(self.live.unit(), self.plan.list.mission()))
         self.live_link.session.failed.connect(self._complain)

@@ -16,8 +16,10 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.gui import recipes
 from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_session import ON, LiveSession
+from patrol_missions.gui.live_sources import QGIS
 from patrol_missions.gui.missions import Mission, as_utc
 from patrol_missions.gui.project_state import ProjectState
+from patrol_missions.gui.qgis_gps import QgisGps
 from patrol_missions.gui.risk_here import Here, ShiftRisk
 from patrol_missions.gui.weights_book import categories_of
 
@@ -34,6 +36,9 @@ class LiveLink(QObject):
         self._canvas, self._state = canvas, state
         self.session = LiveSession(canvas, self)
         self.session.changed.connect(self._follow_unit)
+        self.gps = QgisGps(self)
+        self.gps.heard.connect(self._report)
+        self._gps_unit = ""
         self._unit = ""
         self._risk: ShiftRisk | None = None
         self._risk_of = ""
@@ -48,6 +53,7 @@ class LiveLink(QObject):
     def tear_down(self) -> None:
         """Let go of map and gateway; the gateway goes on."""
         self._canvas.xyCoordinates.disconnect(self._moved)
+        self.gps.stop()
         self.session.tear_down()
 
     def problem(self, engine_problem: str) -> str:
@@ -82,17 +88,30 @@ class LiveLink(QObject):
         except (PatrolError, OSError) as error:
             self.session.failed.emit(str(error))
             return
+        own = source["kind"] == QGIS
+        self._gps_unit = source["unit"] if own else ""
+        (self.gps.start if own else self.gps.stop)()
         from_outside = source["kind"] in ("tcp_server", "udp", "http")
         settings = {
             "folder": str(self._folder()),
             "ledger": files.beside("ledger.sqlite"),
             "grid": {"crs": grid.crs().toWkt(), "size_m": self._state.data.cell_size_m},
-            "sources": [source],
+            "sources": [] if own else [source],
             "limits": {"units": None, **({"addresses": ["0.0.0.0/0", "::/0"]} if from_outside else {})},
         }
         self._planned_at = str(self._state.value("allocate", "at"))
         self.session.start(python, self._folder(), settings, self._missions())
         self._put_on_map()
+
+    def stop(self) -> None:
+        """End live tracking."""
+        self.gps.stop()
+        self.session.stop()
+
+    def _report(self, report: dict[str, Any]) -> None:
+        """Pass on what QGIS's receiver says."""
+        if self.session.state == ON:
+            self.session.ask("report", fixes=[{"unit": self._gps_unit, **report}])
 
     def enter(self, unit: str, mission: Mission | None) -> None:
         """Say that a unit is in a mission."""

@@ -11,7 +11,7 @@ from qgis.PyQt.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QVBoxLayou
 
 from patrol_missions.gui.forms import Note, add_row, form, quiet, shrinkable
 
-SERIAL, GPSD, TCP, UDP, PHONES, REPLAY = "serial", "gpsd", "tcp_server", "udp", "http", "replay"
+QGIS, SERIAL, GPSD, TCP, UDP, PHONES, REPLAY = "qgis", "serial", "gpsd", "tcp_server", "udp", "http", "replay"
 
 
 class SourceForm(QWidget):
@@ -23,6 +23,7 @@ class SourceForm(QWidget):
         self.parts = QStackedWidget()
         for kind, title, part in (
             (SERIAL, tr("GPS receiver on this computer"), self._serial()),
+            (QGIS, tr("GPS that QGIS is connected to"), self._qgis()),
             (GPSD, tr("gpsd"), self._gpsd()),
             (TCP, tr("Vehicles over the network (TCP)"), self._port("tcp_port", 5001, tr(
                 "Vehicles connect here and send NMEA, each line with the unit’s name before it."))),
@@ -48,6 +49,7 @@ class SourceForm(QWidget):
         kind = self.kind.currentData()
         return {"kind": kind, "name": self.kind.currentText(), **{
             SERIAL: {"port": self.port.text().strip(), "baud": int(self.baud.currentText()), "unit": self.unit.text()},
+            QGIS: {"unit": self.qgis_unit.text().strip()},
             GPSD: {"host": self.host.text().strip(), "port": self.gpsd_port.value(), "unit": self.gpsd_unit.text()},
             TCP: {"port": self.tcp_port.value()},
             UDP: {"port": self.udp_port.value()},
@@ -62,7 +64,7 @@ class SourceForm(QWidget):
             return tr("Name the receiver’s port, such as /dev/ttyUSB0 or COM3.")
         if kind == SERIAL and not self.unit.text().strip():
             return tr("Name the unit that carries the receiver.")
-        if kind == GPSD and not self.gpsd_unit.text().strip():
+        if (kind == GPSD and not self.gpsd_unit.text().strip()) or (kind == QGIS and not self.qgis_unit.text().strip()):
             return tr("Name the unit that carries the receiver.")
         if kind == REPLAY and not self.file.filePath():
             return tr("Choose the log: GPX, NMEA or CSV.")
@@ -79,6 +81,15 @@ class SourceForm(QWidget):
         add_row(rows, tr("P&ort"), self.port, tr("Where the receiver is plugged in."), True)
         add_row(rows, tr("&Baud"), self.baud, tr("Speed of the line; 4800 is usual, 9600 and 115200 are common."))
         add_row(rows, tr("&Unit"), self.unit, tr("Call sign of the unit that carries the receiver."), True)
+        return part
+
+    def _qgis(self) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        self.qgis_unit = QLineEdit()
+        add_row(rows, tr("&Unit"), self.qgis_unit, tr("Call sign of the unit that carries the receiver."), True)
+        rows.addRow(quiet(Note(tr("Connect the receiver in QGIS’s GPS panel (View > Panels > GPS Information)."))))
         return part
 
     def _gpsd(self) -> QWidget:

@@ -7,9 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 from qgis.core import (
+    QgsApplication,
     QgsCoordinateReferenceSystem,
     QgsFeature,
     QgsGeometry,
+    QgsGpsInformation,
+    QgsNmeaConnection,
     QgsPointXY,
     QgsRectangle,
     QgsVectorLayer,
@@ -17,7 +20,7 @@ from qgis.core import (
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QDateTime, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QImage, QPainter
-from qgis.PyQt.QtNetwork import QHostAddress, QTcpServer
+from qgis.PyQt.QtNetwork import QHostAddress, QTcpServer, QTcpSocket
 from qgis.PyQt.QtTest import QTest
 
 from patrol_missions.bridge.gateway_process import Door, door
@@ -29,6 +32,7 @@ from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
 from patrol_missions.gui.page_live import LivePage
+from patrol_missions.gui.qgis_gps import QgisGps, report_of
 from patrol_missions.gui.risk_here import Here, Risk, ShiftRisk
 
 T0 = 1_577_880_000.0  # 2020-01-01 12:00 UTC
@@ -387,3 +391,57 @@ def test_the_risk_is_told_in_words(page):
     assert page._risks.text() == "Robbery: 0.0123 expected, 3.2 times the district’s mean"
     page.show_risk(None)
     assert not page.risk.isVisibleTo(page)
+
+
+# --- the receiver that QGIS has
+
+
+def nmea(*sentences):
+    """Sentences with their checksums."""
+    lines = []
+    for sentence in sentences:
+        total = 0
+        for letter in sentence.encode():
+            total ^= letter
+        lines.append(f"${sentence}*{total:02X}\r\n")
+    return "".join(lines).encode()
+
+
+def test_the_receiver_of_qgis_is_joined_and_told_once_a_second(processing):
+    server = QTcpServer()
+    assert server.listen(QHostAddress("127.0.0.1"))
+    socket = QTcpSocket()
+    socket.connectToHost("127.0.0.1", server.serverPort())
+    assert socket.waitForConnected(2000)
+    assert server.waitForNewConnection(2000)
+    receiver = server.nextPendingConnection()
+    connection = QgsNmeaConnection(socket)
+    connection.connect()
+    registry = QgsApplication.gpsConnectionRegistry()
+    gps, heard, joined = QgisGps(), [], []
+    gps.heard.connect(heard.append)
+    gps.joined.connect(joined.append)
+    gps.start()
+    assert joined == [False]
+    registry.registerConnection(connection)
+    gps._look()
+    assert joined == [False, True]
+    for second in range(3):
+        receiver.write(nmea(
+            f"GPGGA,12000{second}.00,4000.000,N,07500.000,W,1,08,1.0,10.0,M,-34.0,M,,",
+            f"GPRMC,12000{second}.00,A,4000.000,N,07500.000,W,10.0,90.0,010120,,",
+        ))  # fmt: skip
+        receiver.flush()
+        QTest.qWait(50)
+    until(lambda: len(heard) >= 2)
+    gps.stop()
+    registry.unregisterConnection(connection)
+    assert [each["at"] for each in heard] == [T0 + second for second in range(len(heard))]
+    assert heard[-1]["longitude"] == pytest.approx(-75.0)
+    assert heard[-1]["speed_mps"] == pytest.approx(5.144, abs=0.01)
+    assert heard[-1]["heading_deg"] == 90.0
+
+
+def test_without_a_fix_or_a_time_nothing_is_told(processing):
+    told = QgsGpsInformation()
+    assert report_of(told) is None
