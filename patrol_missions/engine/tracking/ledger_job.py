@@ -1,0 +1,59 @@
+"""The job ``read_ledger``: visits of patrol and what missions got, out of a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from patrol_missions.core.errors import InputError
+from patrol_missions.core.jobs import JobResult
+from patrol_missions.core.tables import Table
+from patrol_missions.engine.context import JobContext
+from patrol_missions.engine.tracking.ledger import open_ledger
+
+_ALWAYS = (0.0, 253_402_300_799.0)  # until the end of the year 9999
+
+
+def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: JobContext) -> JobResult:
+    """Read a ledger.
+
+    Parameters
+    ----------
+    parameters
+        ``ledger`` (a file or an address); perhaps ``start`` and ``end`` (ISO, UTC) and ``by_unit``.
+    tables
+        Perhaps ``missions`` (``mission_id, col, row, start, end, dose_minutes``, perhaps ``category``).
+    context
+        Takes progress.
+
+    Returns
+    -------
+    JobResult
+        Tables ``visits`` (:meth:`patrol_missions.engine.tracking.ledger.Ledger.visits`) and, with missions, ``report``
+        (:func:`patrol_missions.engine.tracking.shift_report.report`); ``crs`` of the ledger, and the totals.
+    """
+    between = _moment(parameters.get("start"), _ALWAYS[0]), _moment(parameters.get("end"), _ALWAYS[1])
+    if between[1] <= between[0]:
+        raise InputError("The end is not after the start.", "Exchange them, or leave one of them blank.")
+    with open_ledger(str(parameters["ledger"])) as ledger:
+        context.progress(0.2, "Reading the visits")
+        visits = ledger.visits(between)
+        results = {"visits": visits}
+        if "missions" in tables:
+            context.progress(0.6, "Holding them against the missions")
+            results["report"] = ledger.shift_report(
+                tables["missions"], between, by_unit=bool(parameters.get("by_unit"))
+            )
+        crs = ledger.ground.crs
+    context.progress(1.0)
+    return JobResult({"crs": crs, "visits": len(visits), "minutes": float(np.sum(visits["minutes"]))}, results)
+
+
+def _moment(text: Any, otherwise: float) -> float:
+    if not text:
+        return otherwise
+    moment = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
