@@ -115,7 +115,8 @@ def _doubt(state: State, point: Point, rules: Rules) -> tuple[State, tuple[Stay,
 
 def _replay(points: tuple[Point, ...], rules: Rules) -> tuple[State, tuple[Stay, ...]]:
     """Begin anew at the first of some points and go through the others."""
-    state, ended = _at(points[0], rules), []
+    state = _at(points[0], rules)
+    ended: list[Stay] = []
     for point in points[1:]:
         state, more = step(state, point, rules)
         ended += more
