@@ -148,6 +148,17 @@ def test_what_comes_too_late_or_twice_is_told():
     assert track.add(Point(1001.0, 1e7, 1.0)) is Refusal.JUMP
 
 
+def test_what_is_too_late_does_not_hang_on_when_it_was_settled():
+    for settles in (True, False):
+        track = Track(RULES, LATENESS)
+        track.add(Point(0.0, 1.0, 1.0))
+        track.add(Point(1000.0, 1.0, 1.0))
+        if settles:
+            track.settle()
+        assert track.add(Point(1000.0 - LATENESS, 1.0, 1.0)) is Refusal.LATE
+        assert track.add(Point(1001.0 - LATENESS, 1.0, 1.0)) is None
+
+
 def test_of_two_receivers_the_more_accurate_counts():
     track = Track(RULES, LATENESS)
     track.add(Point(0.0, 100.0, 100.0), accuracy_m=30.0)

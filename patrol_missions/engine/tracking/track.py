@@ -58,7 +58,8 @@ class Track:
 
         Of two at one moment, as of two receivers in a car, the more accurate one counts.
         """
-        if point.at <= self._settled_at:
+        # By the newest report, not by what happens to be settled: the same reports are refused in whatever batches.
+        if point.at <= max(self._settled_at, self.newest - self._lateness_s):
             return Refusal.LATE
         place = len(self._steps)  # nearly all reports come in order, so the search starts at the end
         while place and self._steps[place - 1].point.at >= point.at:
