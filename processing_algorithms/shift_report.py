@@ -27,7 +27,7 @@ from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
 from patrol_missions.processing_algorithms import audit_inputs, squares
 from patrol_missions.processing_algorithms import parameters as shared
-from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
+from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
 from patrol_missions.processing_algorithms.layer_styles import style_visits
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
@@ -162,7 +162,7 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
         report = ""
         if "report" in result.tables:
             table = result.tables["report"]
-            content = LayerContent(table, ("part", "name", *(name for name in table.columns if name not in table.labels)))
+            content = LayerContent(table, in_order(table, ("part", "name")))
             report = self.write_layer(parameters, self.REPORT, context, content, PartialFeedback(feedback, 0.9, 1.0))
         return {
             self.VISITS: visits,
