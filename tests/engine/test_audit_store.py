@@ -29,9 +29,10 @@ from audit_places import File, Server
 from killing import END
 
 from patrol_missions.core.errors import InputError
-from patrol_missions.engine.missions import audit, audit_database, audit_postgres, audit_sqlite
-from patrol_missions.engine.missions.audit_sqlite import SqliteFile
+from patrol_missions.engine.missions import audit, audit_postgres
 from patrol_missions.engine.missions.audit_store import AuditLog, open_log
+from patrol_missions.engine.storage import database, sqlite
+from patrol_missions.engine.storage.sqlite import SqliteFile
 
 Place = Union[File, Server]
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -637,8 +638,8 @@ def test_a_path_that_leads_nowhere_is_told(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_read_now_is_not_accused(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_sqlite, "is_local", lambda path: False)
-    monkeypatch.setattr(audit_database, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(sqlite, "is_local", lambda path: False)
+    monkeypatch.setattr(database, "PATIENCE_S", 0.3)
     with open_log(file.target, create=True) as log, closing(sqlite3.connect(file.target)) as other:
         fill(log)
         other.execute("BEGIN EXCLUSIVE")
@@ -682,7 +683,7 @@ def test_a_log_that_is_two_or_none_is_told(filled: Place) -> None:
 
 
 def test_a_log_that_somebody_keeps_locked_is_told(filled: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_database, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(database, "PATIENCE_S", 0.3)
     with open_log(filled.target) as holder, holder._database.writing():
         refused = refusal(filled.target, lambda log: log.append("plan", "Bo", {}, {}, NOON))
     assert "is locked: another program has been writing to it for more than 0.3 s" in refused.message
@@ -798,7 +799,7 @@ def test_the_write_ahead_log_stays_off_network_drives(tmp_path: Path, monkeypatc
     with open_log(local.target, create=True) as log:
         fill(log)
     assert mode(local) == "wal"
-    monkeypatch.setattr(audit_sqlite, "is_local", lambda path: False)
+    monkeypatch.setattr(sqlite, "is_local", lambda path: False)
     for file in (local, remote):
         with open_log(file.target, create=True) as log:
             fill(log)
@@ -820,7 +821,7 @@ def test_which_drives_are_this_computer_s_own(tmp_path: Path, monkeypatch: pytes
         ("/data/my", False),
         ("/data/é/audit", True),
     ):
-        assert audit_sqlite.is_local(Path(path)) == local
+        assert sqlite.is_local(Path(path)) == local
 
 
 def test_every_commit_is_on_the_disk(filled_file: File) -> None:

@@ -12,7 +12,8 @@ PACKAGE = "patrol_missions"
 LONGEST = 500
 QT = {"qgis", "PyQt5", "PyQt6", "sip", "processing", "osgeo"}
 ENGINE_PACKAGES = {
-    "numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral", "sqlalchemy", "pynmea2",
+    "numpy", "pandas", "scipy", "lightgbm", "matplotlib", "tzdata", "holidays", "astral", "sqlalchemy",
+    "pyproj", "pynmea2", "serial", "h11",
 }  # fmt: skip
 CLUSTER = (
     "patrol_missions.engine.cluster"  # the only module that may know Dask, which is no part of the default environment

@@ -11,22 +11,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.missions import audit, audit_rows
 from patrol_missions.engine.missions.audit import Finding, Record
-from patrol_missions.engine.missions.audit_database import DamagedError, Database
-from patrol_missions.engine.missions.audit_postgres import PostgresDatabase
-from patrol_missions.engine.missions.audit_sqlite import SqliteFile
+from patrol_missions.engine.missions.audit_database import AuditDatabase
+from patrol_missions.engine.missions.audit_postgres import AuditServer
+from patrol_missions.engine.missions.audit_sqlite import AuditFile
 from patrol_missions.engine.missions.audit_tables import ATTACHED, ATTACHMENTS, LOG, RECORDS
+from patrol_missions.engine.storage.database import DamagedError, Target, is_address
 
 MOVED = "moved"
 """Kind of the record that says that a copy of a log goes on as the log."""
-
-Target = Union[str, Path]
 
 
 @contextmanager
@@ -36,11 +35,8 @@ def open_log(target: Target, *, create: bool = False) -> Iterator[AuditLog]:
     :param create: make a new log where there is none
     :raises InputError: there is none, or it cannot be reached, or is of a newer version
     """
-    database: Database
-    if isinstance(target, str) and "://" in target:
-        database = PostgresDatabase(target)
-    else:
-        database = SqliteFile(Path(target), create=create)
+    database: AuditDatabase
+    database = AuditServer(str(target)) if is_address(target) else AuditFile(Path(target), create=create)
     try:
         if create:
             with database.writing() as connection:
@@ -59,7 +55,7 @@ class AuditLog:
     :param log_id: 128 random bits, hex
     """
 
-    def __init__(self, database: Database, log_id: str) -> None:
+    def __init__(self, database: AuditDatabase, log_id: str) -> None:
         self._database = database
         self.log_id = log_id
 
@@ -222,13 +218,13 @@ class AuditLog:
         return record
 
 
-def _make(database: Database, connection: Connection) -> None:
+def _make(database: AuditDatabase, connection: Connection) -> None:
     database.make(connection)
     row = {"log_id": audit.new_log_id(), "format": audit.SCHEMA, "place": database.place(connection)}
     connection.execute(insert(LOG).values(row))
 
 
-def _log_id(database: Database, connection: Connection) -> str:
+def _log_id(database: AuditDatabase, connection: Connection) -> str:
     if not database.has_log(connection):
         raise InputError(f"There is no audit log in {database.name}.", "Choose another place, or make a new log.")
     rows = connection.execute(select(LOG.c.log_id, LOG.c.format)).all()
