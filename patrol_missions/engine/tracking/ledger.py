@@ -1,0 +1,300 @@
+"""The ledger of live tracking: reports as received, stays, gaps, assignments and notes, in a database.
+
+What is written together is there together, or not at all, and may be written again: nothing is ever there twice. What
+is known of a unit is kept now and then; the reports since then, taken once more, give the same state and stays.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, func, insert, inspect, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from patrol_missions.core import tables
+from patrol_missions.core.errors import InputError
+from patrol_missions.engine.storage.database import DamagedError, Database, Target
+from patrol_missions.engine.tracking import projection, shift_report, visits_table
+from patrol_missions.engine.tracking.ledger_places import database_of
+from patrol_missions.engine.tracking.ledger_rows import Assignment, Batch, Entry, Gap, Heard, Note, Row
+from patrol_missions.engine.tracking.ledger_tables import (
+    ASSIGNMENTS,
+    CHECKPOINTS,
+    FORMAT,
+    GAPS,
+    JOURNAL,
+    KNOWN,
+    LEDGER,
+    NOTES,
+    STAYS,
+    TABLES,
+)
+
+KEPT_DAYS = 30
+"""For so many days reports and units are kept unless told otherwise."""
+
+Between = tuple[float, float]
+"""From and until, seconds since 1970 UTC; what has a part in it counts."""
+
+_AT_ONCE = 1_000  # rows in memory
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The grid whose cells are meant.
+
+    :param crs: coordinate reference system in metres, as PROJ takes it
+    :param size_m: side of a cell
+    """
+
+    crs: str
+    size_m: float = 250.0
+
+
+@contextmanager
+def open_ledger(target: Target, ground: Ground | None = None, *, create: bool = False) -> Iterator[Ledger]:
+    """The ledger in an SQLite file, or at an address such as ``postgresql://host/database``.
+
+    :param ground: what its cells are to be; needed to make a ledger
+    :param create: make a new ledger where there is none
+    :raises InputError: there is none, or it cannot be reached, or is of another grid or a newer version
+    """
+    database = database_of(target, create=create)
+    try:
+        if create and ground is not None:
+            with database.writing() as connection:
+                if not inspect(connection).has_table(LEDGER.name):
+                    _make(database, connection, ground)
+        with database.reading() as connection:
+            found = _ground(database, connection)
+        if ground is not None and not (found.size_m == ground.size_m and projection.same(found.crs, ground.crs)):
+            raise InputError(
+                f"The ledger in {database.name} is of another grid: its cells of {found.size_m:g} m are in another "
+                "coordinate reference system or of another size.",
+                "Use the grid that it was made with, or make a new ledger.",
+            )
+        yield Ledger(database, found)
+    finally:
+        database.close()
+
+
+class Ledger:
+    """An open ledger; see :func:`open_ledger`.
+
+    :ivar ground: the grid whose cells are meant
+    """
+
+    def __init__(self, database: Database, ground: Ground) -> None:
+        self._database = database
+        self.ground = ground
+
+    # --- writing
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch, all or nothing.
+
+        :raises InputError: the database did not take it; the same batch may be written again
+        """
+        with self._database.writing() as connection:
+            _add(connection, JOURNAL, [each.row() for each in batch.heard if each.is_whole])
+            _add(connection, STAYS, [each.row() for each in batch.stays])
+            _add(connection, GAPS, [each.row() for each in batch.gaps])
+            _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s",))
+            _add(connection, NOTES, [each.row() for each in batch.notes])
+            _replace(connection, CHECKPOINTS, _checkpoints(connection, batch), ("through", "at_s", "state"))
+
+    def add_past(self, entries: Iterable[Entry], gaps: Sequence[Gap] = ()) -> int:
+        """Add stays of the past, but for those at a time at which the ledger has the unit elsewhere or here already.
+
+        :returns: how many were added: none when the same are added again, or when units are forgotten by then
+        :raises InputError: the database did not take them; none is added then
+        """
+        by_unit: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_unit.setdefault(entry.row()["unit"], []).append(entry)
+        new: list[Row] = []
+        with self._database.writing() as connection:
+            forgotten = connection.scalar(select(LEDGER.c.forgotten_s))
+            for unit, theirs in by_unit.items():
+                known = _taken(connection, unit)
+                new += [
+                    each.row()
+                    for each in theirs
+                    if (forgotten is None or each.stay.end >= forgotten) and _is_free(known, each)
+                ]
+            _add(connection, STAYS, new)
+            _add(connection, GAPS, [each.row() for each in gaps if forgotten is None or each.end >= forgotten])
+        return len(new)
+
+    def forget(self, before: float, *, delete_stays: bool = False) -> dict[str, int]:
+        """Forget what ended before a moment: reports, gaps, assignments and notes go, and so do the units of stays.
+
+        :param before: seconds since 1970 UTC
+        :param delete_stays: take the stays away, and not their units alone
+        :returns: rows by table that were concerned
+        """
+        old: Mapping[Table, Any] = {
+            JOURNAL: JOURNAL.c.received_s < before,
+            GAPS: GAPS.c.end_s < before,
+            ASSIGNMENTS: ASSIGNMENTS.c.end_s < before,
+            NOTES: NOTES.c.at_s < before,
+            CHECKPOINTS: CHECKPOINTS.c.at_s < before,
+        }
+        with self._database.writing() as connection:
+            counts = {table.name: connection.execute(delete(table).where(what)).rowcount for table, what in old.items()}
+            done = STAYS.c.end_s < before
+            if delete_stays:
+                change: Any = delete(STAYS).where(done)
+            else:
+                change = update(STAYS).where(done, KNOWN).values(unit="")
+            counts[STAYS.name] = connection.execute(change).rowcount
+            latest = func.coalesce(select(LEDGER.c.forgotten_s).scalar_subquery(), before)
+            if float(connection.scalar(select(latest))) <= before:
+                connection.execute(update(LEDGER).values(forgotten_s=before))
+        return counts
+
+    # --- going on
+
+    def checkpoints(self) -> dict[str, dict[str, Any]]:
+        """What was kept of each unit, as ``Track.resumed`` takes it."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(CHECKPOINTS.c.unit, CHECKPOINTS.c.state)).all()
+        try:
+            return {row.unit: json.loads(row.state) for row in rows}
+        except ValueError as error:
+            raise DamagedError(
+                f"What was kept of the units in the ledger in {self._database.name} cannot be read.",
+                "Go on from an undamaged copy.",
+            ) from error
+
+    def since_checkpoints(self) -> Iterator[Heard]:
+        """Reports that came after their unit's checkpoint, in the order in which they came."""
+        kept = CHECKPOINTS.c.through
+        query = (
+            select(JOURNAL)
+            .join(CHECKPOINTS, CHECKPOINTS.c.unit == JOURNAL.c.unit, isouter=True)
+            .where(kept.is_(None) | (JOURNAL.c.number > kept))
+        )
+        yield from self._journal(query)
+
+    def journal(self, between: Between) -> Iterator[Heard]:
+        """Reports that were received in a time, in the order in which they came."""
+        yield from self._journal(select(JOURNAL).where(JOURNAL.c.received_s.between(*between)))
+
+    # --- reading
+
+    def stays(self, between: Between) -> list[Entry]:
+        """Visits and passes by their start."""
+        return [Entry.of_row(row) for row in self._rows(STAYS, between)]
+
+    def gaps(self, between: Between) -> list[Gap]:
+        """Times without reports, by their start."""
+        return [Gap(row["unit"], row["start_s"], row["end_s"]) for row in self._rows(GAPS, between)]
+
+    def assignments(self, between: Between) -> list[Assignment]:
+        """Which unit had which mission, by their start; those without an end, too."""
+        return [
+            Assignment(row["unit"], row["mission_id"], row["start_s"], row["end_s"], row["author"])
+            for row in self._rows(ASSIGNMENTS, between)
+        ]
+
+    def notes(self, between: Between) -> list[Note]:
+        """What people said, by its time."""
+        query = select(NOTES).where(NOTES.c.at_s.between(*between)).order_by(NOTES.c.at_s, NOTES.c.unit)
+        with self._database.reading() as connection:
+            return [
+                Note(row["kind"], row["at_s"], row["unit"], row["mission_id"], row["author"], row["text"])
+                for row in connection.execute(query).mappings()
+            ]
+
+    def visits(self, between: Between) -> tables.Table:
+        """Visits as the algorithms take them; see :func:`visits_table.table`."""
+        return visits_table.table([each for each in self.stays(between) if each.is_visit], self.ground.size_m)
+
+    def shift_report(self, missions: tables.Table, between: Between, *, by_unit: bool = False) -> tables.Table:
+        """Minutes planned and delivered; see :func:`shift_report.report`. Units are told only when asked for."""
+        return shift_report.report(missions, self.stays(between), between, by_unit=by_unit)
+
+    def _rows(self, table: Table, between: Between) -> list[Mapping[str, Any]]:
+        start, end = between
+        lasts = table.c.end_s.is_(None) | (table.c.end_s >= start)
+        query = select(table).where(lasts, table.c.start_s <= end).order_by(table.c.start_s, table.c.unit)
+        with self._database.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _journal(self, query: Any) -> Iterator[Heard]:
+        with self._database.reading() as connection:
+            found = connection.execute(query.order_by(JOURNAL.c.number).execution_options(yield_per=_AT_ONCE))
+            for row in found.mappings():
+                yield Heard.of(dict(row))
+
+
+def _make(database: Database, connection: Connection, ground: Ground) -> None:
+    projection.projection(ground.crs)  # which is refused where it is none of metres
+    database.check_new(connection)
+    TABLES.create_all(connection)
+    connection.execute(insert(LEDGER).values(format=FORMAT, crs=ground.crs, size_m=ground.size_m))
+
+
+def _ground(database: Database, connection: Connection) -> Ground:
+    if not inspect(connection).has_table(LEDGER.name):
+        raise InputError(f"There is no ledger in {database.name}.", "Choose another place, or make a new ledger.")
+    rows = connection.execute(select(LEDGER)).all()
+    if len(rows) != 1:
+        raise DamagedError(f"The ledger in {database.name} is damaged.", "Go on from an undamaged copy.")
+    (row,) = rows
+    if row.format != FORMAT:
+        raise InputError(
+            f"The ledger in {database.name} has format {row.format}; this version of the plugin reads format {FORMAT}.",
+            "Install the version of the plugin that wrote to it.",
+        )
+    return Ground(row.crs, row.size_m)
+
+
+def _upsert(connection: Connection, table: Table) -> Any:
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def _add(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Add rows that are not there yet."""
+    if rows:
+        connection.execute(_upsert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _replace(connection: Connection, table: Table, rows: Sequence[Row], changing: Sequence[str]) -> None:
+    """Add rows, or change some columns of those that are there."""
+    if rows:
+        statement = _upsert(connection, table)
+        new = {name: statement.excluded[name] for name in changing}
+        keys = list(table.primary_key.columns)
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _checkpoints(connection: Connection, batch: Batch) -> list[Row]:
+    """The batch's checkpoints, each with the number of the unit's last report."""
+    rows = []
+    for unit, state in batch.states():
+        last = select(func.max(JOURNAL.c.number), func.max(JOURNAL.c.received_s)).where(JOURNAL.c.unit == unit)
+        number, received = connection.execute(last).one()
+        rows.append({"unit": unit, "through": number or 0, "at_s": received or 0.0, "state": state})
+    return rows
+
+
+def _taken(connection: Connection, unit: str) -> list[Between]:
+    """When a unit's stays are, in order; they never overlap."""
+    query = select(STAYS.c.start_s, STAYS.c.end_s).where(STAYS.c.unit == unit).order_by(STAYS.c.start_s)
+    return [(row.start_s, row.end_s) for row in connection.execute(query)]
+
+
+def _is_free(taken: Sequence[Between], entry: Entry) -> bool:
+    """Whether a stay begins and ends between those of the ledger."""
+    start, end = entry.stay.start, entry.stay.end
+    place = bisect_left(taken, (start, start))
+    before = place == 0 or taken[place - 1][1] <= start
+    after = place == len(taken) or (taken[place][0] >= end and taken[place][0] != start)
+    return before and after
