@@ -26,6 +26,7 @@ JOBS: dict[str, str] = {
     "trade_off": "patrol_missions.engine.missions.trade_off_job:run",
     "capture_report": "patrol_missions.engine.missions.capture_job:run",
     "dose_map": "patrol_missions.engine.missions.dose_job:run",
+    "import_tracks": "patrol_missions.engine.tracking.import_job:run",
     "publish_plan": "patrol_missions.engine.missions.publish_job:run",
     "replay_plan": "patrol_missions.engine.missions.replay_job:run",
     "verify_audit": "patrol_missions.engine.missions.verify_job:run",
