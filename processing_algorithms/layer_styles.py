@@ -100,6 +100,19 @@ def style_incidents(layer: QgsVectorLayer) -> None:
     layer.triggerRepaint()
 
 
+def style_visits(layer: QgsVectorLayer) -> None:
+    """Visits as points that grow with their minutes up to a whole dose, passes as dots."""
+    visit = {"name": "circle", "color": "61,132,198,150", "outline_color": "#ffffff", "outline_width": "0.2"}
+    dot = {"name": "circle", "size": "0.8", "color": "93,107,128,110", "outline_style": "no"}
+    grown = QgsMarkerSymbol.createSimple(visit)
+    grown.setDataDefinedSize(QgsProperty.fromExpression('1.5 + 3 * sqrt(min("minutes", 15) / 15)'))
+    kinds = [("visit", grown, tr("Visit")), ("pass", QgsMarkerSymbol.createSimple(dot), tr("Pass: too short to count"))]
+    layer.setRenderer(QgsCategorizedSymbolRenderer("kind", [QgsRendererCategory(*each) for each in kinds]))
+    layer.setDisplayExpression("\"unit\" || ', ' || \"cell_id\" || ', ' || round(\"minutes\") || ' min'")
+    play(layer)
+    layer.triggerRepaint()
+
+
 def style_missions(layer: QgsVectorLayer) -> None:
     """Outline missions in the colour of their top category, with their order and window as labels."""
     # No category for “all other values”: it would draw the nulls, which are the shifts not shown.

@@ -18,6 +18,7 @@ from patrol_missions.processing_algorithms.dose_map import DoseMapAlgorithm
 from patrol_missions.processing_algorithms.explain_forecast import ExplainForecastAlgorithm
 from patrol_missions.processing_algorithms.export_register import ExportRegisterAlgorithm
 from patrol_missions.processing_algorithms.forecast_risk import ForecastRiskAlgorithm
+from patrol_missions.processing_algorithms.import_tracks import ImportTracksAlgorithm
 from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgorithm
 from patrol_missions.processing_algorithms.publish_plan import PublishPlanAlgorithm
 from patrol_missions.processing_algorithms.replay_plan import ReplayPlanAlgorithm
@@ -32,6 +33,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     BuildGridAlgorithm,
     AddIndicatorsAlgorithm,
     CheckIncidentsAlgorithm,
+    ImportTracksAlgorithm,
     TrainModelAlgorithm,
     BacktestModelAlgorithm,
     ForecastRiskAlgorithm,

@@ -28,6 +28,7 @@ IDS = {
     "explainforecast",
     "exportregister",
     "forecastrisk",
+    "importtracks",
     "nightlyplan",
     "publishplan",
     "replayplan",

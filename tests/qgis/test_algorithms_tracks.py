@@ -1,0 +1,186 @@
+"""Tracks through Processing: logs and points to visits in cells, a ledger, looks, and sentences."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Listener
+from made_layers import box, memory_layer
+from qgis.core import (
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsFeature,
+    QgsPointXY,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProject,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtCore import QDateTime, Qt
+
+GRID_FIELDS = "cell_id:string,col:integer,row:integer,district:string,share_inside:double"
+DRIVE = [("12:00:00", 2000.5), ("12:02:00", 2000.6), ("12:04:00", 2001.5), ("12:05:00", 2006.5), ("12:06:00", 2006.5)]
+
+
+def grid_in(crs: str) -> QgsVectorLayer:
+    """Three cells in a row."""
+    rows = [
+        (box(250 * n, 4_350_000, 250 * n + 250, 4_350_250), [f"{n}E17400N", n, 17400, "West", 1.0])
+        for n in range(2000, 2003)
+    ]
+    return memory_layer("Polygon", rows, GRID_FIELDS, crs, "Cells")
+
+
+@pytest.fixture
+def grid() -> Iterator[QgsVectorLayer]:
+    layer = grid_in("EPSG:32618")
+    QgsProject.instance().addMapLayer(layer)
+    yield layer
+    QgsProject.instance().removeMapLayer(layer.id())
+
+
+def degrees(column: float) -> QgsPointXY:
+    """Where a place of the row of cells is."""
+    systems = QgsCoordinateReferenceSystem("EPSG:32618"), QgsCoordinateReferenceSystem("EPSG:4326")
+    return QgsCoordinateTransform(*systems, QgsProject.instance()).transform(QgsPointXY(250 * column, 17400.5 * 250))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    places = [(time, degrees(column)) for time, column in DRIVE]
+    rows = [f"Car 1,2025-03-01T{time}Z,{at.y()},{at.x()}" for time, at in places]
+    path = tmp_path / "march.csv"
+    path.write_text("\n".join(["unit,time,lat,lon", *rows, rows[0], "Car 1,soon,39,-75"]))
+    return path
+
+
+def points(crs: str = "EPSG:32618") -> QgsVectorLayer:
+    rows = [
+        (f"POINT({250 * column} {17400.5 * 250})", ["Car 1", f"2025-03-01 {time}", 1_740_830_400 + 60 * minute])
+        for (time, column), minute in zip(DRIVE, (0, 2, 4, 5, 6))
+    ]
+    return memory_layer("Point", rows, "car:string,heard:string,epoch:integer", crs, "AVL")
+
+
+def run(grid: QgsVectorLayer, **more: Any) -> tuple[list[QgsFeature], dict[str, Any]]:
+    import processing
+
+    answer = processing.run("patrolmissions:importtracks", {"GRID": grid, "VISITS": "memory:", **more})
+    return list(answer["VISITS"].getFeatures()), answer
+
+
+def told(features: list[QgsFeature]) -> list[tuple[Any, ...]]:
+    return [
+        (each["cell_id"], each["unit"], each["start"].toString("HH:mm:ss"), each["minutes"], each["kind"])
+        for each in features
+    ]
+
+
+WANTED = [("2000E17400N", "Car 1", "12:00:00", 4.0, "visit"), ("2001E17400N", "Car 1", "12:04:00", 1.0, "pass")]
+
+
+def test_a_log_comes_to_visits(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, feedback: Listener
+) -> None:
+    answer = processing.run(
+        "patrolmissions:importtracks", {"GRID": grid, "FILES": [str(log)], "VISITS": "memory:"}, feedback=feedback
+    )
+    layer = answer["VISITS"]
+    found = list(layer.getFeatures())
+    assert told(found) == WANTED
+    assert [field.name() for field in layer.fields()] == [
+        "cell_id", "unit", "start", "end", "minutes", "kind", "ended_by",
+    ]  # fmt: skip
+    assert layer.crs() == grid.crs()
+    assert found[0].geometry().asPoint() == QgsPointXY(2000.5 * 250, 17400.5 * 250)
+    assert found[0]["end"].toString("HH:mm:ss") == "12:04:00"
+    assert (answer["VISIT_COUNT"], answer["PASS_COUNT"], answer["REFUSED"], answer["WARNINGS"]) == (1, 1, 2, "")
+    assert (
+        "6 reports of 1 units: 1 visits with 4 minutes, 1 passes; 1 stays were outside of the grid." in feedback.lines
+    )
+    assert {"Not used, heard twice: 1", "Not used, no time: 1"} <= set(feedback.lines)
+    assert feedback.progress[-1] > 50
+    assert feedback.progress == sorted(feedback.progress)
+
+
+@pytest.mark.parametrize("time", ["heard", "epoch"])
+def test_points_say_the_same(processing: Any, engine_python: Path, grid: QgsVectorLayer, time: str) -> None:
+    found, _ = run(grid, TRACKS=points(), UNIT_FIELD="car", TIME_FIELD=time)
+    assert told(found) == WANTED
+
+
+def test_a_grid_in_a_system_of_one_s_own(processing: Any, engine_python: Path) -> None:
+    system = QgsCoordinateReferenceSystem()
+    assert system.createFromProj("+proj=tmerc +lat_0=0 +lon_0=-75 +k=0.9996 +x_0=500000 +datum=WGS84 +units=m")
+    grid = grid_in("EPSG:32618")
+    grid.setCrs(system)
+    tracks = points()
+    tracks.setCrs(system)
+    found, _ = run(grid, TRACKS=tracks, UNIT_FIELD="car", TIME_FIELD="heard")
+    assert told(found) == WANTED
+
+
+def test_times_and_rules_are_the_user_s(processing: Any, engine_python: Path, grid: QgsVectorLayer) -> None:
+    given = {"TRACKS": points(), "UNIT_FIELD": "car", "TIME_FIELD": "heard"}
+    found, _ = run(grid, **given, TIME_ZONE="America/New_York", SHORTEST=1)
+    assert [each[2] for each in told(found)] == ["17:00:00", "17:04:00"]
+    assert [each[4] for each in told(found)] == ["visit", "visit"]
+    found, _ = run(grid, **given, GAP=100)
+    assert [each["ended_by"] for each in found] == ["gap", "gap", "left"]
+
+
+def test_visits_go_into_the_dose_map(processing: Any, engine_python: Path, grid: QgsVectorLayer) -> None:
+    _, answer = run(grid, TRACKS=points(), UNIT_FIELD="car", TIME_FIELD="heard")
+    doses = processing.run(
+        "patrolmissions:dosemap", {"GRID": grid, "VISITS": answer["VISITS"], "TIME_ZONE": "UTC", "OUTPUT": "memory:"}
+    )
+    assert {each["cell_id"]: each["minutes_24h"] for each in doses["OUTPUT"].getFeatures()} == {
+        "2000E17400N": 4, "2001E17400N": 0, "2002E17400N": 0,
+    }  # fmt: skip
+
+
+def test_a_ledger_takes_them_once(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    added = [run(grid, FILES=str(log), LEDGER=str(ledger))[1]["ADDED"] for _ in range(2)]
+    assert added == [2, 0]
+    with closing(sqlite3.connect(ledger)) as connection:
+        assert connection.execute("SELECT unit, source, count(*) FROM patrol_stays").fetchone() == (
+            "Car 1",
+            "import",
+            2,
+        )
+
+
+def test_what_cannot_work_is_told(processing: Any, engine_python: Path, grid: QgsVectorLayer, tmp_path: Path) -> None:
+    none = tmp_path / "none.gpx"
+    for given, sentence in (
+        ({}, "There is nothing to import"),
+        ({"TRACKS": points()}, "Say which fields"),
+        ({"TRACKS": points(), "UNIT_FIELD": "car", "TIME_FIELD": "car"}, "No position can be used (no time: 5)"),
+        ({"FILES": [str(none)]}, "There is no file"),
+    ):
+        with pytest.raises(QgsProcessingException) as caught:
+            run(grid, **given)
+        assert sentence in str(caught.value)
+
+
+def test_a_run_can_be_cancelled(processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path) -> None:
+    feedback = QgsProcessingFeedback()
+    feedback.cancel()
+    answer = processing.run(
+        "patrolmissions:importtracks", {"GRID": grid, "FILES": [str(log)], "VISITS": "memory:"}, feedback=feedback
+    )
+    assert "VISITS" not in answer
+
+
+def test_moments_are_in_utc(processing: Any, engine_python: Path, grid: QgsVectorLayer) -> None:
+    found, _ = run(grid, TRACKS=points(), UNIT_FIELD="car", TIME_FIELD="heard")
+    assert isinstance(found[0]["start"], QDateTime)
+    assert found[0]["start"].date().toString(Qt.DateFormat.ISODate) == "2025-03-01"
