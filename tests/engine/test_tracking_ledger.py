@@ -204,7 +204,7 @@ def test_units_are_forgotten_everywhere_and_minutes_stay(place: Place) -> None:
         [Gap("A1", 1, 2), Gap("A1", 3, 1e4)],
         [Assignment("A1", "M", 1, 2), Assignment("B2", "M", 1)],
         [Note("undo", 1, "A1"), Note("undo", 1e4, "A1")],
-        {"A1": {}, "B2": {}},
+        {"A1": {"settled_at": 1, "reports": [[1_200, 0, 0, 0]]}, "B2": {"settled_at": 999, "reports": []}},
     )
     with open_ledger(place.target, GROUND, create=True) as ledger:
         ledger.write(batch)
@@ -342,6 +342,40 @@ def test_a_full_disk_takes_nothing_and_later_all(file: File) -> None:
         assert list(ledger.journal(ALWAYS)) == BATCH.heard
         ledger.write(BIG)
         assert len(list(ledger.journal(ALWAYS))) == 20_002
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A drive of one megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip(
+            "NO DRIVE: this user may not mount one, so the ledger was not tested on a disk that is really full."
+        )
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_takes_nothing_and_later_all(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    with open_ledger(small_disk / "ledger.sqlite", GROUND, create=True) as ledger:
+        ledger.write(BATCH)
+        ballast.write_bytes(bytes(500_000))
+        taken: list[Heard] = []
+        with pytest.raises(InputError, match="full") as caught:
+            for begin in range(0, len(BIG.heard), 200):
+                batch = Batch(BIG.heard[begin : begin + 200])
+                ledger.write(batch)
+                taken += batch.heard
+        assert caught.value.hint
+        assert list(ledger.journal(ALWAYS)) == [*BATCH.heard, *taken]
+        ballast.unlink()
+        ledger.write(batch)
+        assert list(ledger.journal(ALWAYS)) == [*BATCH.heard, *taken, *batch.heard]
 
 
 def test_a_disk_that_says_that_it_is_full_is_told(file: File, monkeypatch: pytest.MonkeyPatch) -> None:

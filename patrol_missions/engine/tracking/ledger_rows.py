@@ -178,9 +178,17 @@ class Batch:
     notes: Sequence[Note] = ()
     checkpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def states(self) -> list[tuple[str, str]]:
-        """Units and their checkpoints as JSON."""
-        return [(_clean(unit), json.dumps(kept, allow_nan=False)) for unit, kept in self.checkpoints.items()]
+    def states(self) -> list[Row]:
+        """The checkpoints as their table has them, but for where in the journal they are."""
+        return [
+            {"unit": _clean(unit), "at_s": _last_report(kept), "state": json.dumps(kept, allow_nan=False)}
+            for unit, kept in self.checkpoints.items()
+        ]
+
+
+def _last_report(kept: Mapping[str, Any]) -> float:
+    """Time of the newest report in what ``Track.kept()`` gave."""
+    return max((0.0, kept.get("settled_at") or 0.0, *(report[0] for report in kept.get("reports", ()))))
 
 
 def _clean(text: str) -> str:

@@ -52,6 +52,7 @@ JOURNAL = Table(
     _seconds("received_s"),
     _text("source"),
     UniqueConstraint("unit", "at_s", "source", "longitude", "latitude"),
+    Index("patrol_journal_received", "received_s"),
     sqlite_autoincrement=True,  # so that no number comes twice, even once old rows are gone
 )
 """Position reports by the order in which they came."""
@@ -121,4 +122,4 @@ CHECKPOINTS = Table(
     _text("state"),
     PrimaryKeyConstraint("unit"),
 )
-"""What was known of a unit (JSON) after the report of that number in the journal, and when that was received."""
+"""What was known of a unit (JSON) after the report of that number in the journal, and when it was last heard."""
