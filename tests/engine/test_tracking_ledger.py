@@ -26,7 +26,7 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine.storage import database
 from patrol_missions.engine.storage.sqlite import SqliteFile
 from patrol_missions.engine.tracking.fixes import Fix
-from patrol_missions.engine.tracking.ledger import Ground, open_ledger
+from patrol_missions.engine.tracking.ledger import Ground, Ledger, open_ledger
 from patrol_missions.engine.tracking.ledger_rows import (
     CALLED_AWAY,
     GAP,
@@ -41,6 +41,7 @@ from patrol_missions.engine.tracking.stays import Stay
 
 Place = Union[File, Server]
 GROUND = Ground("EPSG:26910")
+AT_ONCE = 200  # reports
 ALWAYS = (-1e9, 1e12)
 names = map("ledger_{}".format, itertools.count())
 
@@ -360,6 +361,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def fill(ledger: Ledger, taken: list[Heard]) -> None:
+    """Write batches; ``taken`` gets what was written."""
+    for begin in range(0, len(BIG.heard), AT_ONCE):
+        batch = BIG.heard[begin : begin + AT_ONCE]
+        ledger.write(Batch(batch))
+        taken += batch
+
+
 def test_a_disk_that_is_really_full_takes_nothing_and_later_all(small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     with open_ledger(small_disk / "ledger.sqlite", GROUND, create=True) as ledger:
@@ -367,15 +376,12 @@ def test_a_disk_that_is_really_full_takes_nothing_and_later_all(small_disk: Path
         ballast.write_bytes(bytes(500_000))
         taken: list[Heard] = []
         with pytest.raises(InputError, match="full") as caught:
-            for begin in range(0, len(BIG.heard), 200):
-                batch = Batch(BIG.heard[begin : begin + 200])
-                ledger.write(batch)
-                taken += batch.heard
+            fill(ledger, taken)
         assert caught.value.hint
         assert list(ledger.journal(ALWAYS)) == [*BATCH.heard, *taken]
         ballast.unlink()
-        ledger.write(batch)
-        assert list(ledger.journal(ALWAYS)) == [*BATCH.heard, *taken, *batch.heard]
+        ledger.write(Batch(BIG.heard[: len(taken) + AT_ONCE]))
+        assert list(ledger.journal(ALWAYS)) == [*BATCH.heard, *BIG.heard[: len(taken) + AT_ONCE]]
 
 
 def test_a_disk_that_says_that_it_is_full_is_told(file: File, monkeypatch: pytest.MonkeyPatch) -> None:

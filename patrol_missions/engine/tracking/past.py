@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -53,15 +53,24 @@ class Reports:
         """Names of all units, in order."""
         return sorted(self._codes)
 
-    def of(self, unit: str, project: Project) -> Iterator[tuple[Point, float]]:
-        """A unit's reports by time, with how far off each may be; those that have no place in the grid are refused."""
-        mine = np.frombuffer(self._unit, dtype=np.dtype("l")) == self._codes[unit]
-        at, longitude, latitude, accuracy = np.frombuffer(self._numbers).reshape(-1, 4)[mine].T
+    def by_unit(self, project: Project) -> Iterator[tuple[str, Iterator[tuple[Point, float]]]]:
+        """Units by name, each with its reports by time and how far off they may be.
+
+        Reports that have no place in the plane are refused.
+        """
+        codes, numbers = np.frombuffer(self._unit, dtype=np.dtype("l")), np.frombuffer(self._numbers).reshape(-1, 4)
+        order = np.lexsort((numbers[:, 0], codes))
+        bounds = np.searchsorted(codes[order], np.arange(len(self._codes) + 1))
+        for unit in self.units():
+            code = self._codes[unit]
+            yield unit, self._points(numbers[order[bounds[code] : bounds[code + 1]]], project)
+
+    def _points(self, numbers: np.ndarray, project: Project) -> Iterator[tuple[Point, float]]:
+        at, longitude, latitude, accuracy = numbers.T
         x, y = project(longitude, latitude)
         there = np.isfinite(x) & np.isfinite(y)
         self.refused[Refusal.NO_POSITION.value] += int((~there).sum())
-        order = np.flatnonzero(there)[np.argsort(at[there], kind="stable")]
-        for moment, east, north, off in zip(*(each[order].tolist() for each in (at, x, y, accuracy))):
+        for moment, east, north, off in zip(*(each[there].tolist() for each in (at, x, y, accuracy))):
             yield Point(moment, east, north), off
 
 
@@ -95,12 +104,12 @@ def fold(reports: Reports, project: Project, rules: Rules, progress: Callable[[f
     """
     entries: list[Entry] = []
     gaps: list[Gap] = []
-    units = reports.units()
-    for number, unit in enumerate(units):
-        progress(number / len(units))
+    units = len(reports.units())
+    for number, (unit, points) in enumerate(reports.by_unit(project)):
+        progress(number / units)
         theirs = [
             Entry.of(unit, stay, rules, ended_by=ended_by, source=IMPORT)
-            for stay, ended_by in _stays(reports, unit, project, rules)
+            for stay, ended_by in _stays(points, rules, reports.refused)
         ]
         entries += theirs
         gaps += [
@@ -111,13 +120,13 @@ def fold(reports: Reports, project: Project, rules: Rules, progress: Callable[[f
     return Past(entries, gaps, {why: count for why, count in sorted(reports.refused.items()) if count})
 
 
-def _stays(reports: Reports, unit: str, project: Project, rules: Rules) -> Iterator[tuple[Stay, str]]:
-    """A unit's stays with what ended each but for gaps."""
+def _stays(points: Iterable[tuple[Point, float]], rules: Rules, refused: Counter[str]) -> Iterator[tuple[Stay, str]]:
+    """A unit's stays, each with what ended it unless that was a gap."""
     track = Track(rules, _TOGETHER_S)
-    for point, accuracy_m in reports.of(unit, project):
+    for point, accuracy_m in points:
         refusal = track.add(point, accuracy_m)
         if refusal is not None:
-            reports.refused[refusal.value] += 1
+            refused[refusal.value] += 1
         yield from ((stay, LEFT) for stay in track.settle())
     rest = track.close()
     yield from ((stay, END if stay is rest[-1] else LEFT) for stay in rest)
