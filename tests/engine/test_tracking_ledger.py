@@ -83,8 +83,9 @@ def entry(unit: str, cell: tuple[int, int], start: float, minutes: float, **more
     return Entry.of(unit, Stay(cell, start, start + 60 * minutes), RULES, **more)
 
 
+EXACT = {"accuracy_m": 4.5, "speed_mps": 0.0, "heading_deg": 359.5}
 BATCH = Batch(
-    heard=[heard(1), heard(2, accuracy_m=4.5, speed_mps=0.0, heading_deg=359.5)],
+    heard=[heard(1), heard(2, **EXACT)],
     stays=[
         entry("A1", (2191, 16700), 60, 10, mission_id="M1"),
         entry("A1", (2192, 16700), 660, 1),
@@ -93,7 +94,7 @@ BATCH = Batch(
     gaps=[Gap("B2", 240.25, 900)],
     assignments=[Assignment("A1", "M1", 50, author="desk")],
     notes=[Note("called away", 240, "B2", author="desk", text="§ é")],
-    checkpoints={"A1": {"settled": None, "reports": [[1.5, 2.0, 3.0, 0.0]]}},
+    checkpoints={"A1": {"settled": None, "settled_at": 60.0}},
 )
 
 
@@ -129,23 +130,14 @@ def test_what_is_written_is_there_once_however_often_it_is_written(place: Place)
         assert ledger.assignments((701, 800)) == []
 
 
-def test_reports_after_a_checkpoint_are_told_in_the_order_in_which_they_came(place: Place) -> None:
+def test_reports_that_are_not_settled_are_told_in_the_order_in_which_they_came(place: Place) -> None:
     with open_ledger(place.target, GROUND, create=True) as ledger:
         ledger.write(BATCH)
-        later = [heard(9), heard(3), heard(1, "B2"), heard(7, "B2")]
-        ledger.write(Batch(later))
-        assert list(ledger.since_checkpoints()) == later
-        ledger.write(Batch([heard(10)], checkpoints={"B2": {}}))
-        assert list(ledger.since_checkpoints()) == [*later[:2], heard(10)]
-
-
-def test_numbers_of_reports_go_on_when_all_old_ones_are_gone(place: Place) -> None:
-    with open_ledger(place.target, GROUND, create=True) as ledger:
-        ledger.write(Batch([heard(1), heard(2)], checkpoints={"A1": {"kept": 1}}))
-    place.run("DELETE FROM patrol_journal")
-    with open_ledger(place.target) as ledger:
-        ledger.write(Batch([heard(3)]))
-        assert list(ledger.since_checkpoints()) == [heard(3)]
+        later = [heard(9), heard(3), heard(0), heard(1, "B2"), heard(7, "B2")]
+        ledger.write(Batch(later, checkpoints={"B2": {"settled": None, "settled_at": None}}))
+        assert list(ledger.since_checkpoints()) == [heard(2, **EXACT), later[0], later[1], *later[3:]]
+        ledger.write(Batch([heard(10)], checkpoints={each: {"settled_at": 420.0} for each in ("A1", "B2")}))
+        assert list(ledger.since_checkpoints()) == [heard(9), heard(10)]
 
 
 def test_no_report_however_odd_stops_the_ledger(place: Place) -> None:
@@ -205,7 +197,7 @@ def test_units_are_forgotten_everywhere_and_minutes_stay(place: Place) -> None:
         [Gap("A1", 1, 2), Gap("A1", 3, 1e4)],
         [Assignment("A1", "M", 1, 2), Assignment("B2", "M", 1)],
         [Note("undo", 1, "A1"), Note("undo", 1e4, "A1")],
-        {"A1": {"settled_at": 1, "reports": [[1_200, 0, 0, 0]]}, "B2": {"settled_at": 999, "reports": []}},
+        {"A1": {"settled_at": 1_200}, "B2": {"settled_at": 999}},
     )
     with open_ledger(place.target, GROUND, create=True) as ledger:
         ledger.write(batch)

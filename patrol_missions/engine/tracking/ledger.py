@@ -1,7 +1,7 @@
 """The ledger of live tracking: reports as received, stays, gaps, assignments and notes, in a database.
 
 What is written together is there together, or not at all, and may be written again: nothing is ever there twice. What
-is known of a unit is kept now and then; the reports since then, taken once more, give the same state and stays.
+is settled of a unit is kept now and then; the later reports, taken once more, give the same state and stays.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Ledger:
             _add(connection, GAPS, [each.row() for each in batch.gaps])
             _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s",))
             _add(connection, NOTES, [each.row() for each in batch.notes])
-            _replace(connection, CHECKPOINTS, _checkpoints(connection, batch), ("through", "at_s", "state"))
+            _replace(connection, CHECKPOINTS, batch.states(), ("settled_s", "state"))
 
     def add_past(self, entries: Iterable[Entry], gaps: Sequence[Gap] = ()) -> int:
         """Add stays of the past, but for those at a time at which the ledger has the unit elsewhere or here already.
@@ -143,7 +143,7 @@ class Ledger:
             GAPS: GAPS.c.end_s < before,
             ASSIGNMENTS: ASSIGNMENTS.c.end_s < before,
             NOTES: NOTES.c.at_s < before,
-            CHECKPOINTS: CHECKPOINTS.c.at_s < before,
+            CHECKPOINTS: CHECKPOINTS.c.settled_s < before,
         }
         with self._database.writing() as connection:
             counts = {table.name: connection.execute(delete(table).where(what)).rowcount for table, what in old.items()}
@@ -161,7 +161,7 @@ class Ledger:
     # --- going on
 
     def checkpoints(self) -> dict[str, dict[str, Any]]:
-        """What was kept of each unit, as ``Track.resumed`` takes it."""
+        """What was settled of each unit, as ``Track.resumed`` takes it."""
         with self._database.reading() as connection:
             rows = connection.execute(select(CHECKPOINTS.c.unit, CHECKPOINTS.c.state)).all()
         try:
@@ -173,12 +173,12 @@ class Ledger:
             ) from error
 
     def since_checkpoints(self) -> Iterator[Heard]:
-        """Reports that came after their unit's checkpoint, in the order in which they came."""
-        kept = CHECKPOINTS.c.through
+        """Reports that were not settled by their unit's checkpoint, in the order in which they came."""
+        settled = CHECKPOINTS.c.settled_s
         query = (
             select(JOURNAL)
             .join(CHECKPOINTS, CHECKPOINTS.c.unit == JOURNAL.c.unit, isouter=True)
-            .where(kept.is_(None) | (JOURNAL.c.number > kept))
+            .where(settled.is_(None) | (JOURNAL.c.at_s > settled))
         )
         yield from self._journal(query)
 
@@ -273,14 +273,6 @@ def _replace(connection: Connection, table: Table, rows: Sequence[Row], changing
         new = {name: statement.excluded[name] for name in changing}
         keys = list(table.primary_key.columns)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
-
-
-def _checkpoints(connection: Connection, batch: Batch) -> list[Row]:
-    """The batch's checkpoints, each with the number of the last report: nobody else writes meanwhile."""
-    if not batch.checkpoints:
-        return []
-    through = connection.scalar(select(func.max(JOURNAL.c.number))) or 0
-    return [{**row, "through": through} for row in batch.states()]
 
 
 def _taken(connection: Connection, unit: str) -> list[Between]:

@@ -168,7 +168,7 @@ class Note:
 class Batch:
     """What is written at once.
 
-    :param checkpoints: by unit what ``Track.kept()`` gave once all reports up to this batch's were taken
+    :param checkpoints: by unit what ``Track.kept()`` gave: what was settled by reports of this batch and those before
     """
 
     heard: Sequence[Heard] = ()
@@ -179,16 +179,12 @@ class Batch:
     checkpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def states(self) -> list[Row]:
-        """The checkpoints as their table has them, but for where in the journal they are."""
+        """The checkpoints as their table has them; of a unit of which nothing is settled yet there is none."""
         return [
-            {"unit": _clean(unit), "at_s": _last_report(kept), "state": json.dumps(kept, allow_nan=False)}
+            {"unit": _clean(unit), "settled_s": kept["settled_at"], "state": json.dumps(kept, allow_nan=False)}
             for unit, kept in self.checkpoints.items()
+            if kept["settled_at"] is not None
         ]
-
-
-def _last_report(kept: Mapping[str, Any]) -> float:
-    """Time of the newest report in what ``Track.kept()`` gave."""
-    return max((0.0, kept.get("settled_at") or 0.0, *(report[0] for report in kept.get("reports", ()))))
 
 
 def _clean(text: str) -> str:

@@ -53,7 +53,6 @@ JOURNAL = Table(
     _text("source"),
     UniqueConstraint("unit", "at_s", "source", "longitude", "latitude"),
     Index("patrol_journal_received", "received_s"),
-    sqlite_autoincrement=True,  # so that no number comes twice, even once old rows are gone
 )
 """Position reports by the order in which they came."""
 
@@ -117,9 +116,8 @@ CHECKPOINTS = Table(
     "patrol_checkpoints",
     TABLES,
     _text("unit"),
-    Column("through", BigInteger, nullable=False),
-    _seconds("at_s"),
+    _seconds("settled_s"),
     _text("state"),
     PrimaryKeyConstraint("unit"),
 )
-"""What was known of a unit (JSON) after the report of that number in the journal, and when it was last heard."""
+"""What was known of a unit (JSON) after its last report that was settled, and the time of that."""
