@@ -140,6 +140,17 @@ def test_reports_that_are_not_settled_are_told_in_the_order_in_which_they_came(p
         assert list(ledger.since_checkpoints()) == [heard(9), heard(10)]
 
 
+def test_a_checkpoint_before_anything_is_settled_has_all_reports_after_it(place: Place) -> None:
+    with open_ledger(place.target, GROUND, create=True) as ledger:
+        ledger.write(Batch([heard(1), heard(2)], checkpoints={"A1": {"settled": None, "settled_at": None}}))
+        assert list(ledger.since_checkpoints()) == [heard(1), heard(2)]
+        assert ledger.checkpoints() == {"A1": {"settled": None, "settled_at": None}}
+        ledger.forget(100)
+        assert list(ledger.checkpoints()) == ["A1"]
+        ledger.forget(1_000)
+        assert ledger.checkpoints() == {}
+
+
 def test_no_report_however_odd_stops_the_ledger(place: Place) -> None:
     nowhere = [Heard(Fix("A1", at, x, 1.0), 1.0) for at, x in ((float("nan"), 0.0), (1.0, float("inf")))]
     odd = Heard(Fix("A\0\ud8001’", 1.0, 0.0, 0.0, accuracy_m=float("inf")), 1.0, "\0")
@@ -197,7 +208,7 @@ def test_units_are_forgotten_everywhere_and_minutes_stay(place: Place) -> None:
         [Gap("A1", 1, 2), Gap("A1", 3, 1e4)],
         [Assignment("A1", "M", 1, 2), Assignment("B2", "M", 1)],
         [Note("undo", 1, "A1"), Note("undo", 1e4, "A1")],
-        {"A1": {"settled_at": 1_200}, "B2": {"settled_at": 999}},
+        {"A1": {"settled_at": 1_200}, "B2": {"settled_at": 999}, "C3": {"settled_at": None}},
     )
     with open_ledger(place.target, GROUND, create=True) as ledger:
         ledger.write(batch)

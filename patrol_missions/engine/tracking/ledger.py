@@ -138,12 +138,14 @@ class Ledger:
         :param delete_stays: take the stays away, and not their units alone
         :returns: rows by table that were concerned
         """
-        old: Mapping[Table, Any] = {
+        settled = CHECKPOINTS.c.settled_s
+        heard = select(JOURNAL.c.number).where(JOURNAL.c.unit == CHECKPOINTS.c.unit).exists()
+        old: Mapping[Table, Any] = {  # the journal first: a unit that is still in it keeps its checkpoint
             JOURNAL: JOURNAL.c.received_s < before,
             GAPS: GAPS.c.end_s < before,
             ASSIGNMENTS: ASSIGNMENTS.c.end_s < before,
             NOTES: NOTES.c.at_s < before,
-            CHECKPOINTS: CHECKPOINTS.c.settled_s < before,
+            CHECKPOINTS: (settled.is_(None) | (settled < before)) & ~heard,
         }
         with self._database.writing() as connection:
             counts = {table.name: connection.execute(delete(table).where(what)).rowcount for table, what in old.items()}

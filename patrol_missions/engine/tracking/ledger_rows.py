@@ -179,11 +179,10 @@ class Batch:
     checkpoints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def states(self) -> list[Row]:
-        """The checkpoints as their table has them; of a unit of which nothing is settled yet there is none."""
+        """The checkpoints as their table has them."""
         return [
             {"unit": _clean(unit), "settled_s": kept["settled_at"], "state": json.dumps(kept, allow_nan=False)}
             for unit, kept in self.checkpoints.items()
-            if kept["settled_at"] is not None
         ]
 
 

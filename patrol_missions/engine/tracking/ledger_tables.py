@@ -116,8 +116,8 @@ CHECKPOINTS = Table(
     "patrol_checkpoints",
     TABLES,
     _text("unit"),
-    _seconds("settled_s"),
+    Column("settled_s", Double),
     _text("state"),
     PrimaryKeyConstraint("unit"),
 )
-"""What was known of a unit (JSON) after its last report that was settled, and the time of that."""
+"""What was known of a unit (JSON) after its last report that was settled, and the time of that: none where none was."""
