@@ -194,9 +194,10 @@ class Tracker:
 
     # --- going on after a restart
 
-    def kept(self) -> dict[str, dict[str, Any]]:
-        """What is settled of each unit, as JSON takes it."""
-        return {name: unit.track.kept() for name, unit in self._units.items()}
+    def kept(self, units: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+        """What is settled of each unit, or of some, as JSON takes it."""
+        wanted = self._units if units is None else [name for name in units if name in self._units]
+        return {name: self._units[name].track.kept() for name in wanted}
 
     def resume(self, kept: Mapping[str, Mapping[str, Any]], stays: Iterable[tuple[str, Stay]]) -> None:
         """Go on from what :meth:`kept` gave and the stays that were final; the missions were set before.
