@@ -23,6 +23,7 @@ from patrol_missions.processing_algorithms.nightly_plan import NightlyPlanAlgori
 from patrol_missions.processing_algorithms.publish_plan import PublishPlanAlgorithm
 from patrol_missions.processing_algorithms.replay_plan import ReplayPlanAlgorithm
 from patrol_missions.processing_algorithms.setup_engine import SetupEngineAlgorithm
+from patrol_missions.processing_algorithms.shift_report import ShiftReportAlgorithm
 from patrol_missions.processing_algorithms.trade_off import TradeOffAlgorithm
 from patrol_missions.processing_algorithms.train_model import TrainModelAlgorithm
 from patrol_missions.processing_algorithms.verify_audit import VerifyAuditAlgorithm
@@ -42,6 +43,7 @@ ALGORITHMS: tuple[type[PatrolAlgorithm], ...] = (
     TradeOffAlgorithm,
     DoseMapAlgorithm,
     CaptureReportAlgorithm,
+    ShiftReportAlgorithm,
     PublishPlanAlgorithm,
     ReplayPlanAlgorithm,
     VerifyAuditAlgorithm,

@@ -27,6 +27,7 @@ JOBS: dict[str, str] = {
     "capture_report": "patrol_missions.engine.missions.capture_job:run",
     "dose_map": "patrol_missions.engine.missions.dose_job:run",
     "import_tracks": "patrol_missions.engine.tracking.import_job:run",
+    "read_ledger": "patrol_missions.engine.tracking.ledger_job:run",
     "publish_plan": "patrol_missions.engine.missions.publish_job:run",
     "replay_plan": "patrol_missions.engine.missions.replay_job:run",
     "verify_audit": "patrol_missions.engine.missions.verify_job:run",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -38,7 +38,7 @@ _HEARD, _OLD, _SILENT = "heard", "old", "silent"
 _OLD_S = 30.0
 _UNIT_LOOKS = {_HEARD: "#1f4e79", _OLD: "#8c8c8c", _SILENT: "#b2182b"}
 _MISSION_LOOKS = {
-    WAITING: ("#7f8c97", "no"),
+    WAITING: ("#5d6b7a", "no"),
     RUNNING: ("#1b7837", "solid"),
     AMBER: ("#f1a340", "solid"),
     DONE: ("#2166ac", "solid"),
@@ -93,14 +93,17 @@ class LiveLayers:
         if new or shapes:
             self.units.triggerRepaint()
 
-    def _show_missions(self, model: LiveModel, changed: Iterable[str], now: float) -> None:
+    def _show_missions(self, model: LiveModel, changed: Container[str], now: float) -> None:
         provider = self.missions.dataProvider()
-        gone = [known for name, known in self._mission_ids.items() if name not in model.missions]
+        running = {name: mission for name, mission in model.missions.items() if mission.runs(now)}
+        gone = [known for name, known in self._mission_ids.items() if name not in running]
         if gone:
             provider.deleteFeatures(gone)
-            self._mission_ids = {name: known for name, known in self._mission_ids.items() if name in model.missions}
+            self._mission_ids = {name: known for name, known in self._mission_ids.items() if name in running}
         new, values = [], {}
-        for mission in (model.missions[name] for name in changed if name in model.missions):
+        for mission in running.values():
+            if mission.mission_id not in changed and mission.mission_id in self._mission_ids:
+                continue
             attributes = [
                 mission.mission_id, mission.state, round(mission.minutes_at(now), 1), mission.dose_minutes,
                 ", ".join(sorted(mission.inside)),
@@ -179,7 +182,10 @@ def _style_missions(layer: QgsVectorLayer) -> None:
     for state, (colour, pattern) in _MISSION_LOOKS.items():
         fill = QColor(colour)
         fill.setAlpha(70)
-        symbol = QgsFillSymbol.createSimple({"style": pattern, "outline_color": colour, "outline_width": "0.9"})
+        symbol = QgsFillSymbol.createSimple({
+            "style": pattern, "outline_color": colour, "outline_width": "0.5" if state == WAITING else "1.2",
+            "outline_style": "dot" if state == WAITING else "solid",
+        })  # fmt: skip
         symbol.symbolLayer(0).setFillColor(fill)
         categories.append(QgsRendererCategory(state, symbol, titles[state]))
     layer.setRenderer(QgsCategorizedSymbolRenderer("state", categories))

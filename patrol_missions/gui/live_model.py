@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,8 +36,9 @@ class Unit:
 
 @dataclass
 class Mission:
-    """A mission of the running shift.
+    """A mission of the plan.
 
+    :param start, end: its shift
     :param minutes: what it had at ``at``
     :param inside: units that are in it
     """
@@ -44,10 +46,16 @@ class Mission:
     mission_id: str
     cells: frozenset[Cell]
     dose_minutes: float
+    start: float = 0.0
+    end: float = math.inf
     state: str = WAITING
     minutes: float = 0.0
     at: float = 0.0
     inside: set[str] = field(default_factory=set)
+
+    def runs(self, now: float) -> bool:
+        """Whether its shift runs, or somebody is there."""
+        return self.start <= now < self.end or bool(self.inside)
 
     def minutes_at(self, now: float) -> float:
         """Minutes that it has: they run while a unit is inside."""

@@ -231,4 +231,5 @@ class LiveSession(QObject):
 
 def _mission(row: Mapping[str, Any]) -> Mission:
     cells = frozenset((int(column), int(number)) for column, number in row["cells"])
-    return Mission(str(row["mission_id"]), cells, float(row.get("minutes") or 15.0))
+    minutes, start, end = (float(row[name]) for name in ("minutes", "start", "end"))
+    return Mission(str(row["mission_id"]), cells, minutes, start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from qgis.core import QgsGpsDetector
@@ -140,7 +141,7 @@ def _first_port() -> str:
     """The first serial port that QGIS sees, without those that are no devices."""
     for name, _title in QgsGpsDetector.availablePorts():
         if "internal" not in name.lower() and "gpsd" not in name.lower() and ":" not in name:
-            return str(name)
+            return f"/dev/{name}" if sys.platform.startswith("linux") and not name.startswith("/") else str(name)
     return ""
 
 

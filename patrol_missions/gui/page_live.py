@@ -94,7 +94,7 @@ class LivePage(Page):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_WHERE, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumHeight(150)
+        table.setMinimumHeight(110)
         explain(table, tr("Units"), tr("The unit that is chosen is followed: the risk where it is stands below."))
         table.setToolTip("")
         table.itemSelectionChanged.connect(lambda: self.followed.emit(self.unit()))
@@ -155,12 +155,13 @@ class LivePage(Page):
         self._place.setText(tr("{place}, district {district}: higher than {percentile:.0f} % of all cells.").format(
             place=place, district=here.district or "–", percentile=here.percentile))  # fmt: skip
         lines = [
-            tr("{category}: {expected:.3g} expected, {times:.1f} times the district’s mean").format(
+            tr("{times:.1f} × {category} ({expected:.2g})").format(
                 category=risk.category, expected=risk.expected, times=risk.times
             )
             for risk in here.risks[:_MOST_RISKS]
         ]
-        self._risks.setText("\n".join(lines))
+        head = tr("Times the district’s mean, and incidents expected in the shift:")
+        self._risks.setText("\n".join([head, *lines]))
         self._reasons.setText(here.reasons)
         self._reasons.setVisible(bool(here.reasons))
 

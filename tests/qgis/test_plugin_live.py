@@ -144,6 +144,16 @@ def test_missions_of_a_new_plan_take_the_place_of_the_old(shown, model):
     assert rows(shown.missions, "mission_id") == [("m9",)]
 
 
+def test_only_missions_of_the_running_shift_are_shown(shown):
+    model = LiveModel()
+    model.set_missions([Mission("now", frozenset({(0, 0)}), 15.0, T0, T0 + 600),
+                        Mission("later", frozenset({(1, 0)}), 15.0, T0 + 600, T0 + 1200)])  # fmt: skip
+    shown.show(model, T0 + 5)
+    assert rows(shown.missions, "mission_id") == [("now",)]
+    shown.show(model, T0 + 605)
+    assert rows(shown.missions, "mission_id") == [("later",)]
+
+
 def test_two_thousand_units_are_shown_in_a_moment(shown, model):
     for second in range(2):
         for number in range(2000):
@@ -388,7 +398,7 @@ def test_units_in_missions_come_first_with_their_time(page, model):
 def test_the_risk_is_told_in_words(page):
     page.show_risk(Here("9", 97.6, (Risk("Robbery", 0.0123, 3.21),), "3 robberies near"), "7 (0E0N)")
     assert page._place.text() == "7 (0E0N), district 9: higher than 98 % of all cells."
-    assert page._risks.text() == "Robbery: 0.0123 expected, 3.2 times the district’s mean"
+    assert page._risks.text().splitlines()[1:] == ["3.2 × Robbery (0.012)"]
     page.show_risk(None)
     assert not page.risk.isVisibleTo(page)
 

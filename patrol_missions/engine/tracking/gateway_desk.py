@@ -23,7 +23,7 @@ from patrol_missions.engine.tracking.source_replay import ReplaySource
 if TYPE_CHECKING:
     from patrol_missions.engine.tracking.gateway import Gateway
 
-MANUAL = "manual"
+MANUAL, CLIENT = "manual", "client"
 ASIDE = "report of a unit that is entered by hand"
 ENTERED, LEFT, AWAY, BACK, UNDO = "entered by hand", "left by hand", "called away", "back", "undo"
 _EVERY_S = 10.0
@@ -46,6 +46,7 @@ class Desk:
             "start": self._start,
             "stop_source": self._stop_source,
             "admit": self._admit,
+            "report": self._report,
             "enter": self._enter,
             "leave": self._leave,
             "away": self._away,
@@ -99,6 +100,14 @@ class Desk:
     async def _admit(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         self._gateway.guard.admit(_text(asked, "unit"))
         return {}
+
+    async def _report(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Reports that the client has from elsewhere, such as from QGIS's own receiver."""
+        fixes = fixes_of(asked.get("fixes"))
+        for fix in fixes:
+            self._gateway.guard.admit(fix.unit)
+        self._gateway.put(CLIENT, self.without_manual(fixes))
+        return {"count": len(fixes)}
 
     # --- what people know better
 
@@ -201,6 +210,26 @@ class Desk:
     async def _stop(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
         asyncio.get_running_loop().call_later(0.05, self._stopped.set)  # after the answer
         return {}
+
+
+def fixes_of(given: Any) -> list[Fix]:
+    """Position reports from a list of objects with the names of :class:`Fix`.
+
+    :raises InputError: one of them lacks something
+    """
+    try:
+        return [
+            Fix(
+                str(each["unit"]), float(each["at"]), float(each["longitude"]), float(each["latitude"]),
+                *(None if each.get(name) is None else float(each[name])
+                  for name in ("accuracy_m", "speed_mps", "heading_deg")),
+            )
+            for each in given
+        ]  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            "The reports cannot be read.", "Each needs unit, at (seconds since 1970 UTC), longitude and latitude."
+        ) from error
 
 
 def _text(asked: Mapping[str, Any], name: str) -> str:

@@ -74,7 +74,7 @@ def step_a_log_is_replayed(desk):
     desk.canvas_ready()
     assert "Mission" in page.table.item(0, 1).text()
     assert page.risk.isVisible()
-    assert "times the district" in page._risks.text()
+    assert "Times the district" in page._risks.text()
     desk.grab("live_2_running")
 
 
