@@ -297,7 +297,9 @@ class PatrolDock(QgsDockWidget):
     def _report(self) -> None:
         self._take_lists()
         self.state.set_report(self.report.answers())
-        self._run(self.tr("Capture report"), lambda: [recipes.report_step(self.state)])
+        self._run(
+            self.tr("Capture report"), lambda: [*recipes.visits_steps(self.state), recipes.report_step(self.state)]
+        )
 
     def _publish(self, author: str, approval: str) -> None:
         self._run(self.tr("Publish the plan"), lambda: [recipes.publish_step(self.state, author, approval)])

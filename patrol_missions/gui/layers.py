@@ -43,6 +43,7 @@ def roles() -> dict[str, Role]:
         "sample_districts": Role(tr("Districts"), subgroup=data),
         "sample_areas": Role(tr("Neighbourhoods"), visible=False, subgroup=data),
         "sample_boundary": Role(tr("Boundary"), subgroup=data),
+        "visits": Role(tr("Visits of patrol"), visible=False, subgroup=tables),
         "summary": Role(tr("Plan summary"), visible=False, subgroup=tables),
         "captures": Role(tr("Captures"), visible=False, subgroup=tables),
         "trade_off": Role(tr("Trade-off"), visible=False, subgroup=tables),

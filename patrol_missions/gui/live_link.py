@@ -84,7 +84,7 @@ class LiveLink(QObject):
             return
         try:
             python = str(EngineEnvironment().python())
-            files = recipes.files_of(self._state.data)
+            recipes.files_of(self._state.data)
         except (PatrolError, OSError) as error:
             self.session.failed.emit(str(error))
             return
@@ -94,7 +94,7 @@ class LiveLink(QObject):
         from_outside = source["kind"] in ("tcp_server", "udp", "http")
         settings = {
             "folder": str(self._folder()),
-            "ledger": files.beside("ledger.sqlite"),
+            "ledger": recipes.ledger_of(self._state),
             "grid": {"crs": grid.crs().toWkt(), "size_m": self._state.data.cell_size_m},
             "sources": [] if own else [source],
             "limits": {"units": None, **({"addresses": ["0.0.0.0/0", "::/0"]} if from_outside else {})},

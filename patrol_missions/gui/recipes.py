@@ -203,7 +203,31 @@ def plan_steps(state: ProjectState, forecast_anew: bool) -> list[Step]:
         steps.insert(0, _step("forecast", "forecastrisk", tr("Forecast the risk"), forecast, {"OUTPUT": "forecast"}, 3))
         if _has_measures(state.data) and not _is_measured(state):
             steps.insert(0, _measure_step(state))
-    return steps
+    return [*(visits_steps(state) if form.mind_doses else []), *steps]
+
+
+def visits_steps(state: ProjectState) -> list[Step]:
+    """Read what live tracking has in its ledger, where there is one and no visits were chosen."""
+    files = files_of(state.data)
+    ledger = ledger_of(state)
+    if state.data.visits or not Path(ledger).exists():
+        return []
+
+    def visits() -> dict[str, Any]:
+        return {"LEDGER": ledger, "VISITS": files.table("visits", state.project)}
+
+    return [_step("visits", "shiftreport", tr("Read the visits of patrol"), visits, {"VISITS": "visits"}, 1)]
+
+
+def ledger_of(state: ProjectState) -> str:
+    """Where live tracking keeps its ledger."""
+    return files_of(state.data).beside("ledger.sqlite")
+
+
+def _visits(state: ProjectState) -> str:
+    """Id of the layer of visits: the one that was chosen, else that of live tracking; empty where there is none."""
+    layer = state.layer("visits")
+    return state.data.visits or (layer.id() if layer is not None and layer.featureCount() else "")
 
 
 def _weights(state: ProjectState) -> dict[str, Any]:
@@ -236,7 +260,7 @@ def _asked_of_plan(state: ProjectState) -> dict[str, Any]:
         "OVERRIDES": _overrides(state),
         "DOSE_MINUTES": form.dose_minutes,
         "MIND_DOSES": form.mind_doses,
-        "VISITS": state.data.visits if form.mind_doses else "",  # visits alone would have doses minded, too
+        "VISITS": _visits(state) if form.mind_doses else "",  # visits alone would have doses minded, too
         "SEED": form.seed,
     }
 
@@ -298,7 +322,7 @@ def report_step(state: ProjectState) -> Step:
             **planned(),
             "GRID": _made(state, "grid"),
             "INCIDENTS": form.incidents or _made(state, "incidents"),
-            "VISITS": state.data.visits,
+            "VISITS": _visits(state),
             "REPORT": files.beside("capture_report.html"),
             "OUTPUT": output,
         }

@@ -24,6 +24,7 @@ from qgis.PyQt.QtNetwork import QHostAddress, QTcpServer, QTcpSocket
 from qgis.PyQt.QtTest import QTest
 
 from patrol_missions.bridge.gateway_process import Door, door
+from patrol_missions.gui import recipes
 from patrol_missions.gui.live_client import LiveClient
 from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_missions import live_missions
@@ -32,6 +33,7 @@ from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
 from patrol_missions.gui.page_live import LivePage
+from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
 from patrol_missions.gui.risk_here import Here, Risk, ShiftRisk
 
@@ -455,3 +457,20 @@ def test_the_receiver_of_qgis_is_joined_and_told_once_a_second(processing):
 def test_without_a_fix_or_a_time_nothing_is_told(processing):
     told = QgsGpsInformation()
     assert report_of(told) is None
+
+
+# --- what was delivered flows back
+
+
+def test_the_next_plan_reads_the_ledger_where_there_is_one(state, project, tmp_path):
+    state.set_data(DataForm(jurisdiction="City", package=str(tmp_path / "city.gpkg")))
+    assert [step.key for step in recipes.plan_steps(state, False)] == ["allocate"]
+    (tmp_path / "city_ledger.sqlite").touch()
+    first, last = recipes.plan_steps(state, False)
+    assert (first.key, last.key) == ("visits", "allocate")
+    assert first.parameters()["LEDGER"] == str(tmp_path / "city_ledger.sqlite")
+    state.set_plan(PlanForm(mind_doses=False))
+    assert [step.key for step in recipes.plan_steps(state, False)] == ["allocate"]
+    state.set_plan(PlanForm())
+    state.set_data(DataForm(jurisdiction="City", package=str(tmp_path / "city.gpkg"), visits="chosen"))
+    assert [step.key for step in recipes.plan_steps(state, False)] == ["allocate"]

@@ -117,3 +117,17 @@ def step_it_is_stopped(desk):
     desk.wait(10, "the gateway to be gone", lambda: not (folder / "gateway.json").exists())
     assert Path(desk.dock.state.data.package).with_name("sample_city_ledger.sqlite").exists()
     desk.grab("live_6_stopped")
+
+
+def step_the_next_plan_minds_the_visit(desk):
+    dock = desk.dock
+    dock.show_page(PLAN)
+    desk.click(dock.plan.plan_button)
+    desk.wait(10, "the run", dock.runner.busy)
+    desk.wait_for_run(60)
+    visits = list(dock.state.layer("visits").getFeatures())
+    long = [visit for visit in visits if visit["minutes"] >= 15]
+    assert [visit["unit"] for visit in long] == ["12"]
+    desk.notes["visit_minutes"] = long[0]["minutes"]
+    assert dock.runner.busy() is False
+    assert dock.state.at("allocate") > dock.state.at("visits")
