@@ -38,6 +38,7 @@ class Track:
         self._rules, self._lateness_s = rules, lateness_s
         self.settled, self._settled_at = settled, settled_at
         self._steps: list[_Step] = []
+        self._endings: list[_Step] = []  # those that ended a stay: few of hundreds, and asked for with every report
 
     @property
     def newest(self) -> float:
@@ -51,7 +52,7 @@ class Track:
 
     def ended(self) -> list[Stay]:
         """Stays that ended and may still change."""
-        return [stay for each in self._steps for stay in each.ended]
+        return [stay for each in self._endings for stay in each.ended]
 
     def add(self, point: Point, accuracy_m: float = 0.0) -> Refusal | None:
         """Take a report; why it was of no use, or ``None``.
@@ -71,6 +72,7 @@ class Track:
                 return Refusal.TWICE
             rest = rest[1:]
         del self._steps[place:]
+        self._endings = [each for each in self._endings if each.point.at < point.at]
         self._go_through([(point, accuracy_m), *rest])
         return Refusal.JUMP if self._is_doubted(point) else None
 
@@ -85,8 +87,11 @@ class Track:
             count += 1
         if not count:
             return []
-        done, self._steps = self._steps[:count], self._steps[count:]
-        self.settled, self._settled_at = done[-1].state, done[-1].point.at
+        last = self._steps[count - 1]
+        del self._steps[:count]
+        self.settled, self._settled_at = last.state, last.point.at
+        done = [each for each in self._endings if each.point.at <= last.point.at]
+        del self._endings[: len(done)]
         return [stay for each in done for stay in each.ended]
 
     def close(self) -> list[Stay]:
@@ -119,6 +124,8 @@ class Track:
         for point, accuracy_m in reports:
             state, ended = step(state, point, self._rules)
             self._steps.append(_Step(point, accuracy_m, state, ended))
+            if ended:
+                self._endings.append(self._steps[-1])
 
     def _is_doubted(self, point: Point) -> bool:
         state = self.state
