@@ -20,6 +20,8 @@ _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv[1]); import patrol_missions; del sys.path[0]; "
     "from patrol_missions.engine.tracking.gateway import main; main(sys.argv[2:])"
 )
+_OUTLIVING: list[subprocess.Popen[bytes]] = []
+"""Gateways go on when nobody holds them any more; Python would warn of each."""
 _PLUGINS = Path(patrol_missions.__file__).resolve().parent.parent
 
 
@@ -63,6 +65,7 @@ class StartingGateway:
                     stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd=folder,
                     env=clean_environment(), **_apart(),
                 )  # fmt: skip
+            _OUTLIVING.append(self._process)
         except OSError as error:
             raise EngineError(
                 f"Live tracking cannot start in {folder} ({error.strerror or error}).", "See that it can be written."

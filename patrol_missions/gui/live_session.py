@@ -110,8 +110,8 @@ class LiveSession(QObject):
         """Go from the gateway, which goes on."""
         self._waiting.stop()
         self._starting = None
+        self._set_state(OFF)  # first, so that the line is not told as lost
         self._client.close()
-        self._set_state(OFF)
         self._take_off_map()
 
     def stop(self) -> None:

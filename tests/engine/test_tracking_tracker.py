@@ -99,6 +99,16 @@ def test_silence_is_told_once_and_ends_the_stay() -> None:
     assert kinds(drive(tracked, [fix("7", 20, 100.0)])) == ["back", "entered"]
 
 
+def test_when_the_watch_is_over_all_stays_end() -> None:
+    tracked = tracker(MISSION)
+    drive(tracked, [fix("7", minute, 100.0) for minute in range(6)])
+    assert tracked.settled() == []
+    tracked.close()
+    assert tracked.settled() == [("7", Stay((0, 0), 0.0, 300.0))]
+    assert kinds(drive(tracked, [fix("7", 6, 100.0)])) == []
+    assert tracked.minutes()["m1"] == pytest.approx(5.0)
+
+
 @pytest.mark.parametrize(
     ("bad", "refusal"),
     [

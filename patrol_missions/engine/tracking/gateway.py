@@ -177,6 +177,15 @@ class Gateway:
         self.tracker = self._new_tracker()
         self._arrived, self._last, self._changed = [], {}, {}
 
+    def end_watch(self) -> None:
+        """Write the stays that are still going on as ended: somebody says that the watch is over.
+
+        A gateway that is ended otherwise, as by the system, goes on with them when it starts again.
+        """
+        self._turn()
+        self.tracker.close()
+        self.journal.settle(self.tracker.settled())
+
     def put(self, source: str, fixes: list[Fix]) -> None:
         """Take reports that were let in."""
         now = time.time()

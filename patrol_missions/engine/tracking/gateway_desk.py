@@ -208,6 +208,7 @@ class Desk:
         return self._gateway.snapshot()
 
     async def _stop(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._gateway.end_watch()
         asyncio.get_running_loop().call_later(0.05, self._stopped.set)  # after the answer
         return {}
 

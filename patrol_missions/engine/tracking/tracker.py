@@ -187,6 +187,11 @@ class Tracker:
                     unit.cell = None
         return [*events, *self._time(cells, now)]
 
+    def close(self) -> None:
+        """Let all stays end with what is known of them: the watch is over, and nothing more is heard."""
+        for name, unit in self._units.items():
+            self._settle(name, unit.track.close())
+
     def settled(self) -> list[tuple[str, Stay]]:
         """Units and stays that are final since the last call, for the ledger."""
         settled, self._settled = self._settled, []
