@@ -55,9 +55,10 @@ class StartingGateway:
     def __init__(self, python: str | Path, folder: Path, settings: Mapping[str, Any]) -> None:
         self._folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / _DOOR).unlink(missing_ok=True)  # of one that was killed
             path = folder / _SETTINGS
+            path.touch(mode=0o600)  # it may hold a token or the address of a database
             path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
             with (folder / _SAID).open("wb") as said:
                 self._process = subprocess.Popen(

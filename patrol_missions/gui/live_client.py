@@ -28,7 +28,7 @@ class LiveClient(QObject):
         self._socket = QTcpSocket(self)
         self._socket.connected.connect(self._greet)
         self._socket.readyRead.connect(self._read)
-        self._socket.disconnected.connect(self._gone)
+        self._socket.stateChanged.connect(self._changed)
         self._token = ""
         self._rest = b""
         self._number = 0
@@ -47,7 +47,9 @@ class LiveClient(QObject):
     def close(self) -> None:
         """Leave the gateway, which goes on."""
         self._awaited.clear()
+        self._socket.blockSignals(True)  # whoever closes knows
         self._socket.abort()
+        self._socket.blockSignals(False)
 
     def ask(self, do: str, answered: Answer | None = None, **what: Any) -> None:
         """Send a command.
@@ -89,6 +91,11 @@ class LiveClient(QObject):
                 events.append(event)
         if events:
             self.told.emit(events)
+
+    def _changed(self, state: QAbstractSocket.SocketState) -> None:
+        """Refused and broken lines end alike."""
+        if state == QAbstractSocket.SocketState.UnconnectedState:
+            self._gone()
 
     def _gone(self) -> None:
         self._awaited.clear()

@@ -16,13 +16,14 @@ from patrol_missions.core.names import expected_fields
 from patrol_missions.gui import recipes
 from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_session import ON, LiveSession
-from patrol_missions.gui.live_sources import QGIS
+from patrol_missions.gui.live_sources import GPSD, QGIS
 from patrol_missions.gui.missions import Mission, as_utc
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.qgis_gps import QgisGps
 from patrol_missions.gui.risk_here import Here, ShiftRisk
 from patrol_missions.gui.weights_book import categories_of
 
+_EVERYBODY = ["0.0.0.0/0", "::/0"]
 _MOUSE_MS = 150  # the mouse rests so long before the risk under it is looked up
 
 
@@ -91,13 +92,14 @@ class LiveLink(QObject):
         own = source["kind"] == QGIS
         self._gps_unit = source["unit"] if own else ""
         (self.gps.start if own else self.gps.stop)()
-        from_outside = source["kind"] in ("tcp_server", "udp", "http")
+        from_outside = source.get("host", "127.0.0.1") != "127.0.0.1" and source["kind"] != GPSD
         settings = {
             "folder": str(self._folder()),
             "ledger": recipes.ledger_of(self._state),
             "grid": {"crs": grid.crs().toWkt(), "size_m": self._state.data.cell_size_m},
             "sources": [] if own else [source],
-            "limits": {"units": None, **({"addresses": ["0.0.0.0/0", "::/0"]} if from_outside else {})},
+            # strangers’ units stand in quarantine until somebody lets them in
+            "limits": {"units": [], "addresses": _EVERYBODY} if from_outside else {"units": None},
         }
         self._planned_at = str(self._state.value("allocate", "at"))
         self.session.start(python, self._folder(), settings, self._missions())

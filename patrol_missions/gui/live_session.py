@@ -45,6 +45,7 @@ class LiveSession(QObject):
         self._client.told.connect(self._hear)
         self._client.lost.connect(self._lost)
         self._starting: StartingGateway | None = None
+        self._to_start: tuple[str, Path, dict[str, Any]] | None = None
         self._since = 0.0
         self._missions: list[dict[str, Any]] = []
         self._layers: LiveLayers | None = None
@@ -80,12 +81,18 @@ class LiveSession(QObject):
         :param missions: rows as the gateway takes them
         """
         self._missions = [dict(each) for each in missions]
-        if self.rejoin(folder):
+        self._to_start = python, folder, {**settings, "missions": self._missions}
+        if not self.rejoin(folder):
+            self._start_process()
+
+    def _start_process(self) -> None:
+        if self._to_start is None:
             return
+        (python, folder, settings), self._to_start = self._to_start, None
         try:
-            self._starting = StartingGateway(python, folder, {**settings, "missions": self._missions})
+            self._starting = StartingGateway(python, folder, settings)
         except PatrolError as error:
-            self.failed.emit(str(error))
+            self._give_up(str(error))
             return
         self._since = time.monotonic()
         self._set_state(STARTING)
@@ -183,6 +190,7 @@ class LiveSession(QObject):
         self._client.open(found)
 
     def _connected(self) -> None:
+        self._to_start = None
         self.model.clear()
         self.model.set_missions(_mission(row) for row in self._missions)
         self._client.ask("missions", missions=self._missions)
@@ -203,7 +211,9 @@ class LiveSession(QObject):
         self.changed.emit()
 
     def _lost(self) -> None:
-        if self.state != OFF:
+        if self.state == STARTING and self._to_start is not None:
+            self._start_process()  # the gateway that was there has been killed
+        elif self.state != OFF:
             self._set_state(OFF)
             self.failed.emit(self.tr("The line to live tracking was lost. Connect again: what it hears is kept."))
 

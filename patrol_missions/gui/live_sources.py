@@ -8,11 +8,14 @@ from typing import Any
 from qgis.core import QgsGpsDetector
 from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QComboBox, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
-from patrol_missions.gui.forms import Note, add_row, form, quiet, shrinkable
+from patrol_missions.gui.forms import Note, add_row, explain, form, quiet, shrinkable
 
 QGIS, SERIAL, GPSD, TCP, UDP, PHONES, REPLAY = "qgis", "serial", "gpsd", "tcp_server", "udp", "http", "replay"
+
+
+_EVERYBODY = "0.0.0.0"  # nosec B104 - only where the user says so
 
 
 class SourceForm(QWidget):
@@ -52,11 +55,21 @@ class SourceForm(QWidget):
             SERIAL: {"port": self.port.text().strip(), "baud": int(self.baud.currentText()), "unit": self.unit.text()},
             QGIS: {"unit": self.qgis_unit.text().strip()},
             GPSD: {"host": self.host.text().strip(), "port": self.gpsd_port.value(), "unit": self.gpsd_unit.text()},
-            TCP: {"port": self.tcp_port.value()},
-            UDP: {"port": self.udp_port.value()},
-            PHONES: {"port": self.http_port.value()},
+            TCP: {"port": self.tcp_port.value(), "host": self._host()},
+            UDP: {"port": self.udp_port.value(), "host": self._host()},
+            PHONES: {"port": self.http_port.value(), "host": self._host(), "token": self.token.text().strip()},
             REPLAY: {"file": self.file.filePath(), "speed": self.speed.value(), "unit": ""},
         }[kind]}  # fmt: skip
+
+    def is_open(self) -> bool:
+        """Whether other computers may send positions."""
+        return bool(self.parts.currentWidget().findChild(QCheckBox) and self._outside().isChecked())
+
+    def _outside(self) -> QCheckBox:
+        return self.parts.currentWidget().findChild(QCheckBox)
+
+    def _host(self) -> str:
+        return _EVERYBODY if self.is_open() else "127.0.0.1"
 
     def problem(self) -> str:
         """What is missing, in one sentence; empty when nothing is."""
@@ -110,6 +123,12 @@ class SourceForm(QWidget):
         box = _number(port)
         setattr(self, name, box)
         add_row(rows, tr("P&ort"), box, told)
+        outside = QCheckBox(tr("From &other computers, too"))
+        explain(outside, tr("From other computers, too"), tr("Else only programs on this computer can send positions."))
+        rows.addRow("", outside)
+        if name == "http_port":
+            self.token = QLineEdit()
+            add_row(rows, tr("To&ken"), self.token, tr("What phones must send as “token”; blank for none."))
         rows.addRow(quiet(Note(told)))
         return part
 

@@ -70,6 +70,8 @@ class LivePage(Page):
         for part in (self._place, self._risks, self._reasons):
             self.risk.column.addWidget(part)
         self.counts = quiet(Note())
+        self.admit_button = button(tr("T&rack these units"), tr("Let the units in that nobody named so far."))
+        self.admit_button.clicked.connect(self._admit)
         self.column.addWidget(self.status)
         self.column.addWidget(self.source)
         self.column.addLayout(side_by_side(self.start_button, self.stop_button))
@@ -78,6 +80,7 @@ class LivePage(Page):
         self.column.addWidget(self.sound)
         self.column.addWidget(self.risk)
         self.column.addWidget(self.counts)
+        self.column.addLayout(side_by_side(self.admit_button))
         self.column.addStretch(1)
         session.finished.connect(lambda _mission: QApplication.beep() if self.sound.isChecked() else None)
         session.changed.connect(self.show_session)
@@ -146,6 +149,7 @@ class LivePage(Page):
             self._fill(session.model, session.now())
             self._tell_counts(session.refused, session.quarantined)
         self.counts.setVisible(on)
+        self.admit_button.setVisible(on and bool(session.quarantined))
 
     def show_risk(self, here: Here | None, place: str = "") -> None:
         """Show what the forecast says of a place; None hides it."""
@@ -164,6 +168,10 @@ class LivePage(Page):
         self._risks.setText("\n".join([head, *lines]))
         self._reasons.setText(here.reasons)
         self._reasons.setVisible(bool(here.reasons))
+
+    def _admit(self) -> None:
+        for unit in sorted(self._session.quarantined):
+            self._session.ask("admit", unit=unit)
 
     def _start(self) -> None:
         problem = self.source.problem()

@@ -29,6 +29,7 @@ IDS = {
     "exportregister",
     "forecastrisk",
     "importtracks",
+    "shiftreport",
     "nightlyplan",
     "publishplan",
     "replayplan",

@@ -184,3 +184,60 @@ def test_moments_are_in_utc(processing: Any, engine_python: Path, grid: QgsVecto
     found, _ = run(grid, TRACKS=points(), UNIT_FIELD="car", TIME_FIELD="heard")
     assert isinstance(found[0]["start"], QDateTime)
     assert found[0]["start"].date().toString(Qt.DateFormat.ISODate) == "2025-03-01"
+
+
+# --- the ledger, read again
+
+MISSION_FIELDS = "mission_id:string,cell_id:string,start:datetime,end:datetime,dose_minutes:double,top_category:string,visits:integer"
+
+
+def missions() -> QgsVectorLayer:
+    """Two missions of one shift; the second is to be visited twice."""
+    start = QDateTime.fromString("2025-03-01T08:00:00Z", Qt.DateFormat.ISODate)
+    rows = [
+        (box(250 * n, 4_350_000, 250 * n + 250, 4_350_250),
+         [f"m{n}", f"{n}E17400N", start, start.addSecs(8 * 3600), 10.0, "Robbery", visits])
+        for n, visits in ((2000, None), (2002, 2))
+    ]  # fmt: skip
+    return memory_layer("Polygon", rows, MISSION_FIELDS, "EPSG:32618", "Missions")
+
+
+def test_a_ledger_is_read_and_held_against_missions(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    run(grid, FILES=[str(log)], LEDGER=str(ledger))
+    asked = {"LEDGER": str(ledger), "VISITS": "memory:", "REPORT": "memory:"}
+    answer = processing.run("patrolmissions:shiftreport", {**asked, "MISSIONS": missions()})
+    assert told(list(answer["VISITS"].getFeatures())) == WANTED[:1]
+    assert answer["VISITS"].crs() == grid.crs()
+    assert (answer["VISIT_COUNT"], answer["MINUTES"]) == (1, 4.0)
+    lines = {
+        (row["part"], row["name"]): (row["planned_minutes"], row["delivered_minutes"], row["visits"])
+        for row in answer["REPORT"].getFeatures()
+    }
+    assert lines[("mission", "m2000")] == (10.0, 4.0, 1)
+    assert lines[("mission", "m2002")] == (20.0, 0.0, 0)
+    assert lines[("category", "Robbery")] == (30.0, 4.0, 1)
+    assert not any(part == "unit" for part, _ in lines)
+    by_unit = processing.run("patrolmissions:shiftreport", {**asked, "MISSIONS": missions(), "BY_UNIT": True})
+    assert ("unit", "Car 1") in {(row["part"], row["name"]) for row in by_unit["REPORT"].getFeatures()}
+    later = processing.run("patrolmissions:shiftreport", {**asked, "REPORT": None, "START": "2025-03-02T00:00:00Z"})
+    assert (later["VISIT_COUNT"], later["REPORT"]) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"REPORT": "memory:"}, "The report needs the missions"),
+        ({"LEDGER": "gone.sqlite"}, "gone.sqlite"),
+        ({"START": "2025-03-02T00:00:00Z", "END": "2025-03-01T00:00:00Z"}, "The end is not after the start"),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_is_told(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, tmp_path: Path, given: Any, sentence: str
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    run(grid, FILES=[str(log)], LEDGER=str(ledger))
+    with pytest.raises(QgsProcessingException, match=sentence):
+        processing.run("patrolmissions:shiftreport", {"LEDGER": str(ledger), "VISITS": "memory:", **given})

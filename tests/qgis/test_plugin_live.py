@@ -22,6 +22,7 @@ from qgis.PyQt.QtCore import QDateTime, QObject, Qt, pyqtSignal
 from qgis.PyQt.QtGui import QImage, QPainter
 from qgis.PyQt.QtNetwork import QHostAddress, QTcpServer, QTcpSocket
 from qgis.PyQt.QtTest import QTest
+from qgis.PyQt.QtWidgets import QCheckBox
 
 from patrol_missions.bridge.gateway_process import Door, door
 from patrol_missions.gui import recipes
@@ -342,7 +343,12 @@ def test_the_form_of_each_source_says_what_is_missing(processing):
         "kind": "serial", "name": form.kind.currentText(), "port": "COM3", "baud": 4800, "unit": "12",
     }  # fmt: skip
     form.kind.setCurrentIndex(form.kind.findData(PHONES))
-    assert (form.problem(), form.settings()["port"]) == ("", 5055)
+    assert form.problem() == ""
+    assert form.settings() == {
+        "kind": "http", "name": form.kind.currentText(), "port": 5055, "host": "127.0.0.1", "token": "",
+    }  # fmt: skip
+    form.parts.currentWidget().findChild(QCheckBox).setChecked(True)
+    assert form.settings()["host"] == "0.0.0.0"
     form.kind.setCurrentIndex(form.kind.findData(REPLAY))
     assert form.problem()
 
@@ -395,6 +401,8 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     session.changed.emit()
     page.away_button.click()
     assert session.asked == [("away", {"unit": "3"})]
+    page.admit_button.click()
+    assert session.asked[-1] == ("admit", {"unit": "X1"})
 
 
 def test_the_risk_is_told_in_words(page):

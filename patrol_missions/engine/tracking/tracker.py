@@ -116,8 +116,10 @@ class Tracker:
 
     def set_missions(self, missions: Iterable[Mission]) -> None:
         """Time these missions; those that are known go on with what they have."""
-        known = self._timers
-        self._timers = {each.mission_id: known.get(each.mission_id) or _Timer(each) for each in missions}
+        known, self._timers = self._timers, {}
+        for each in missions:
+            timer = self._timers[each.mission_id] = known.get(each.mission_id) or _Timer(each)
+            timer.mission = each  # its minutes or its shift may be others now
         self._missions_in = {}
         for timer in self._timers.values():
             for cell in timer.mission.cells:
