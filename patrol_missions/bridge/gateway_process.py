@@ -61,7 +61,7 @@ class StartingGateway:
             path.touch(mode=0o600)  # it may hold a token or the address of a database
             path.write_text(json.dumps(settings, indent=1), encoding="utf-8")
             with (folder / _SAID).open("wb") as said:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # nosec B603 - a list, no shell; the user's own Python
                     [str(python), "-I", "-u", "-X", "utf8", "-c", _BOOTSTRAP, str(_PLUGINS), str(path)],
                     stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, cwd=folder,
                     env=clean_environment(), **_apart(),

@@ -29,7 +29,7 @@ class LiveClient(QObject):
         self._socket.connected.connect(self._greet)
         self._socket.readyRead.connect(self._read)
         self._socket.stateChanged.connect(self._changed)
-        self._token = ""
+        self._door: Door | None = None
         self._rest = b""
         self._number = 0
         self._awaited: dict[int, Answer] = {}
@@ -41,7 +41,7 @@ class LiveClient(QObject):
     def open(self, door: Door) -> None:
         """Connect to a gateway."""
         self.close()
-        self._token, self._rest = door.token, b""
+        self._door, self._rest = door, b""
         self._socket.connectToHost(door.host, door.port)
 
     def close(self) -> None:
@@ -62,7 +62,8 @@ class LiveClient(QObject):
         self._send({"do": do, "id": self._number, **what})
 
     def _greet(self) -> None:
-        self._send({"token": self._token})
+        if self._door is not None:
+            self._send({"token": self._door.token})
 
     def _send(self, message: dict[str, Any]) -> None:
         self._socket.write(json.dumps(message).encode() + b"\n")

@@ -188,7 +188,10 @@ def test_moments_are_in_utc(processing: Any, engine_python: Path, grid: QgsVecto
 
 # --- the ledger, read again
 
-MISSION_FIELDS = "mission_id:string,cell_id:string,start:datetime,end:datetime,dose_minutes:double,top_category:string,visits:integer"
+MISSION_FIELDS = (
+    "mission_id:string,cell_id:string,start:datetime,end:datetime,dose_minutes:double,top_category:string,"
+    "visits:integer"
+)
 
 
 def missions() -> QgsVectorLayer:
