@@ -52,17 +52,26 @@ class LiveLayers:
     def __init__(
         self, project: QgsProject, jurisdiction: str, crs: QgsCoordinateReferenceSystem, size_m: float
     ) -> None:
-        self._size_m = size_m
+        self._project, self._size_m = project, size_m
+        self.remove()  # those of a session that was saved with the project
         self.units = QgsVectorLayer(f"Point?crs=EPSG:4326&{_UNIT_FIELDS}", "", "memory")
         self.missions = QgsVectorLayer(f"Polygon?crs={crs.authid()}&{_MISSION_FIELDS}", "", "memory")
         if not self.missions.crs().isValid() or self.missions.crs() != crs:
             self.missions.setCrs(crs)
         self._unit_ids: dict[str, int] = {}
         self._mission_ids: dict[str, int] = {}
+        for layer in (self.units, self.missions):
+            layer.setCustomProperty("skipMemoryLayersCheck", 1)  # nothing is lost with them: the ledger has it all
         _style_units(self.units)
         _style_missions(self.missions)
         layers.place(project, self.missions, PROGRESS, jurisdiction)
         layers.place(project, self.units, UNITS, jurisdiction)
+
+    def remove(self) -> None:
+        """Take the layers out of the project."""
+        for layer in list(self._project.mapLayers().values()):
+            if layer.customProperty(layers.ROLE_PROPERTY, "") in (UNITS, PROGRESS):
+                self._project.removeMapLayer(layer.id())
 
     def show(self, model: LiveModel, now: float) -> None:
         """Bring the layers up to date with what changed since the last call."""

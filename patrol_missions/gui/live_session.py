@@ -159,6 +159,8 @@ class LiveSession(QObject):
         self._showing.stop()
         if self._overlay is not None:
             self._canvas.scene().removeItem(self._overlay)
+        if self._layers is not None:
+            self._layers.remove()
         self._overlay = self._layers = None
 
     # --- the gateway

@@ -136,6 +136,8 @@ class LivePage(Page):
         session = self._session
         off, on = session.state == OFF, session.state == ON
         self.source.setVisible(off)
+        if off:
+            self.show_risk(None)
         self.start_button.setVisible(off)
         self.start_button.setEnabled(not self._problem)
         self.stop_button.setVisible(not off)

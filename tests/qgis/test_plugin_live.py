@@ -140,6 +140,15 @@ def test_layers_follow_in_place(shown, model):
     assert box.boundingBox().toRectF().getRect() == (250.0, 0.0, 250.0, 500.0)
 
 
+def test_layers_of_an_earlier_session_give_way(shown, project, model):
+    assert len(project.mapLayersByName("Units")) == 1
+    again = LiveLayers(project, "City", QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+    assert len(project.mapLayersByName("Units")) == len(project.mapLayersByName("Missions in progress")) == 1
+    again.show(model, T0)
+    again.remove()
+    assert project.mapLayersByName("Units") == []
+
+
 def test_missions_of_a_new_plan_take_the_place_of_the_old(shown, model):
     shown.show(model, T0)
     model.set_missions([Mission("m9", frozenset({(5, 5)}), 15.0)])
