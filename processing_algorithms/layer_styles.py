@@ -251,16 +251,25 @@ def _mission_labels(layer: QgsVectorLayer) -> QgsRuleBasedLabeling:
     return QgsRuleBasedLabeling(root)
 
 
-def _label(expression: str) -> QgsPalLayerSettings:
-    """Dark bold text with a white halo, upon the middle of the feature."""
+def haloed(size: float) -> QgsTextFormat:
+    """Dark text with a white halo, to be read on any map.
+
+    :param size: points
+    """
     halo = QgsTextBufferSettings()
     halo.setEnabled(True)
     halo.setSize(0.9)
     halo.setColor(QColor("#ffffff"))
     text = QgsTextFormat()
-    text.setSize(8.5)
+    text.setSize(size)
     text.setColor(QColor("#1b1f24"))
     text.setBuffer(halo)
+    return text
+
+
+def _label(expression: str) -> QgsPalLayerSettings:
+    """Dark bold text with a white halo, upon the middle of the feature."""
+    text = haloed(8.5)
     font = text.font()
     font.setBold(True)
     text.setFont(font)

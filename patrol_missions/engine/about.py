@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _REQUIREMENTS = Path(patrol_missions.__file__).with_name("requirements.txt")
 _LINE = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?\s*(?:>=\s*([0-9.]+))?")
 
+_MODULES = {"pyserial": "serial"}
+"""What packages are imported as that are not imported by their own name."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -49,7 +52,7 @@ def _look_up(name: str, minimum: str) -> Package:
     if _numbers(version) < _numbers(minimum):
         return Package(name, minimum, version, f"{name} is {version} and must be {minimum} or newer")
     try:
-        import_module(name)
+        import_module(_MODULES.get(name, name))
     except Exception as error:  # noqa: BLE001 - a package fails in ways of its own (a missing system library)
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return Package(name, minimum, version, f"{name} {version} cannot be imported ({reason[0]})")

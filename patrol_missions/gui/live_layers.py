@@ -18,8 +18,6 @@ from qgis.core import (
     QgsRectangle,
     QgsRendererCategory,
     QgsSymbolLayer,
-    QgsTextBufferSettings,
-    QgsTextFormat,
     QgsVectorLayer,
     QgsVectorLayerSimpleLabeling,
 )
@@ -28,6 +26,7 @@ from qgis.PyQt.QtGui import QColor
 
 from patrol_missions.gui import layers
 from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission, Unit
+from patrol_missions.processing_algorithms.layer_styles import haloed
 
 UNITS, PROGRESS = "live_units", "live_missions"
 _UNIT_FIELDS = "field=unit:string&field=heading:double&field=speed_kmh:double&field=age_s:double&field=state:string"
@@ -176,7 +175,7 @@ def _style_units(layer: QgsVectorLayer) -> None:
     layer.setRenderer(QgsCategorizedSymbolRenderer("state", categories))
     label = QgsPalLayerSettings()
     label.fieldName = "unit"
-    label.setFormat(_text())
+    label.setFormat(haloed(8.0))
     label.dist = 2.0
     layer.setLabeling(QgsVectorLayerSimpleLabeling(label))
     layer.setLabelsEnabled(True)
@@ -198,18 +197,6 @@ def _style_missions(layer: QgsVectorLayer) -> None:
         symbol.symbolLayer(0).setFillColor(fill)
         categories.append(QgsRendererCategory(state, symbol, titles[state]))
     layer.setRenderer(QgsCategorizedSymbolRenderer("state", categories))
-
-
-def _text() -> QgsTextFormat:
-    halo = QgsTextBufferSettings()
-    halo.setEnabled(True)
-    halo.setSize(0.8)
-    halo.setColor(QColor("#ffffff"))
-    text = QgsTextFormat()
-    text.setSize(8)
-    text.setColor(QColor("#1b1f24"))
-    text.setBuffer(halo)
-    return text
 
 
 def tr(text: str) -> str:
