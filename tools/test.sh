@@ -6,18 +6,13 @@ set -uo pipefail
 
 logs=$1
 mkdir -p "$logs"
-status=0
-summaries=()
-tell() {  # tell FOLDER CODE
-    [ "$2" -eq 0 ] || status=1
-    summaries+=("$(tail -n 1 "$logs/$1.log") tests/$1, exit code $2")
-}
+declare -A codes
 run() {  # run FOLDER COMMAND...
     local folder=$1
     shift
     echo "== tests/$folder"
     "$@" -m pytest "tests/$folder" 2>&1 | tee "$logs/$folder.log"
-    tell "$folder" "${PIPESTATUS[0]}"
+    codes[$folder]=${PIPESTATUS[0]}
 }
 
 engine=$PATROL_ENGINE_PYTHON
@@ -29,10 +24,14 @@ run house "$engine"
 QT_QPA_PLATFORM=offscreen run qgis "$qgis"
 run desktop xvfb-run --auto-servernum --server-args "-screen 0 1600x1000x24" "$qgis"
 wait "$beside"
-code=$?
+codes[engine]=$?
 echo "== tests/engine"
 cat "$logs/engine.log"
-tell engine "$code"
 
-printf '%s\n' "" "${summaries[@]}"
+echo
+status=0
+for folder in house engine qgis desktop; do
+    [ "${codes[$folder]}" -eq 0 ] || status=1
+    echo "$(tail -n 1 "$logs/$folder.log") tests/$folder, exit code ${codes[$folder]}"
+done
 exit "$status"
