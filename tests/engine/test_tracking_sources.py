@@ -179,17 +179,17 @@ def test_a_wrong_rate_is_told():
 def test_silence_is_told_once():
     async def play():
         with pseudo_port() as (device, port):
-            async with running(serial_source(port, silent_s=0.2)) as heard:
+            async with running(serial_source(port, silent_s=1.0)) as heard:
                 await heard.until_says("is open")
                 os.write(device, LINE)
                 await heard.until_fixes(1)
-                await heard.until_says("Nothing has been heard for 0 s")
-                await asyncio.sleep(0.3)
+                await heard.until_says("Nothing has been heard for 1 s")
+                await asyncio.sleep(1.2)
                 os.write(device, LINE)
                 await heard.until_fixes(2)
-                return heard
+                return [state.state for state in heard.states]  # now: on a busy machine the end may be silent, too
 
-    assert [state.state for state in asyncio.run(play()).states] == ["waiting", "running", "silent", "running"]
+    assert asyncio.run(play()) == ["waiting", "running", "silent", "running"]
 
 
 # --- TCP and UDP
