@@ -9,6 +9,8 @@ from typing import Any
 from qgis.core import NULL, QgsFeature, QgsVectorLayer
 from qgis.PyQt.QtCore import QDateTime, QLocale, Qt, QTimeZone
 
+_MOMENT = "yyyy-MM-dd HH:mm:ss"
+
 
 @dataclass(frozen=True)
 class ShiftInstance:
@@ -97,6 +99,11 @@ def zone_of(name: str) -> QTimeZone:
     """A time zone by its IANA name; UTC where it has none that is known here."""
     zone = QTimeZone(name.encode()) if name else QTimeZone.utc()
     return zone if zone.isValid() else QTimeZone.utc()
+
+
+def starts_at(start: QDateTime) -> str:
+    """Expression for features that start at a UTC time, in a form that files answer themselves."""
+    return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"
 
 
 def natural(text: str) -> tuple[int, float, str]:

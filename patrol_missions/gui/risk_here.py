@@ -10,7 +10,7 @@ from qgis.PyQt.QtCore import QDateTime
 
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.names import EXPECTED
-from patrol_missions.gui.missions import as_utc
+from patrol_missions.gui.missions import as_utc, starts_at
 
 Cell = tuple[int, int]
 
@@ -99,11 +99,3 @@ def _request(shift: str, start: QDateTime) -> QgsFeatureRequest:
     named = QgsExpression.createFieldEqualityExpression("shift", shift)
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
     return request.setFilterExpression(f"{named} AND {starts_at(start)}")
-
-
-_MOMENT = "yyyy-MM-dd HH:mm:ss"
-
-
-def starts_at(start: QDateTime) -> str:
-    """Expression for what starts at a UTC time, in a form that files answer themselves."""
-    return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"

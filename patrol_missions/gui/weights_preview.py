@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from qgis.core import NULL, QgsExpression, QgsFeatureRequest, QgsVectorLayer
-from qgis.PyQt.QtCore import QDateTime
 
 from patrol_missions.core.chances import shift_chances
 from patrol_missions.core.names import expected_fields
 from patrol_missions.core.weights import Weight
 from patrol_missions.gui.layers import roles
-from patrol_missions.gui.missions import ShiftInstance, as_utc
+from patrol_missions.gui.missions import ShiftInstance, as_utc, starts_at
 from patrol_missions.gui.project_state import PlanForm, ProjectState
 from patrol_missions.gui.weights_book import categories_of
 from patrol_missions.processing_algorithms.layer_styles import colour_by_harm, drawn_only, first_shift, style_forecast
 
-_DAY, _MOMENT = "yyyy-MM-dd", "yyyy-MM-dd HH:mm:ss"
+_DAY = "yyyy-MM-dd"
 
 
 @dataclass(frozen=True)
@@ -115,16 +114,11 @@ def _first(layer: QgsVectorLayer) -> ShiftInstance | None:
     """The forecast's first shift."""
     start = as_utc(layer.minimumValue(layer.fields().lookupField("start")))
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry).setLimit(1)
-    request.setFilterExpression(_starts(start))
+    request.setFilterExpression(starts_at(start))
     for feature in layer.getFeatures(request):
         day = feature["shift_date"].toString(_DAY)
         return ShiftInstance(str(feature["shift"]), day, as_utc(feature["start"]), as_utc(feature["end"]))
     return None
-
-
-def _starts(start: QDateTime) -> str:
-    """Expression for what starts at a UTC time, in a form that files answer themselves."""
-    return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"
 
 
 def _cells(layer: QgsVectorLayer, fields: Sequence[str], shift: ShiftInstance | None) -> _Shift | None:
@@ -134,7 +128,7 @@ def _cells(layer: QgsVectorLayer, fields: Sequence[str], shift: ShiftInstance | 
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
     request.setSubsetOfAttributes([*fields, "harm", "district"], layer.fields())
     named = QgsExpression.createFieldEqualityExpression("shift", shift.name)
-    request.setFilterExpression(f"{named} AND {_starts(shift.start)}")
+    request.setFilterExpression(f"{named} AND {starts_at(shift.start)}")
     there = layer.fields().lookupField("district") >= 0
     rows = [
         ([feature[name] for name in fields], feature["harm"], feature["district"] if there else "")
