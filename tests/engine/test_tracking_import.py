@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-import math
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tracking_reference import SIZE, pieces, stays, utm_10
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
@@ -25,7 +24,6 @@ from patrol_missions.engine.tracking.stays import Point, Rules, Stay
 from patrol_missions.engine.tracking.track import Track
 
 UTM = "EPSG:32610"
-SIZE = 250.0
 LATENESS_S = 120.0
 TAXIS = "gps/sf_taxi_cabspotting_3units.csv.gz"
 Visit = tuple[str, int, int, int, int]
@@ -46,87 +44,7 @@ def visits(found: Table) -> list[Visit]:
     return list(zip(found.text("unit").tolist(), found["col"].tolist(), found["row"].tolist(), start, end))
 
 
-# --- a plain reckoning
-
-
-def utm_10(longitude: float, latitude: float) -> tuple[float, float]:
-    """Easting and northing by Krüger's series: to the nanometre within the zone."""
-    a, flattening, scale = 6378137.0, 1 / 298.257223563, 0.9996
-    n = flattening / (2 - flattening)
-    radius = a / (1 + n) * (1 + n**2 / 4 + n**4 / 64)
-    alpha = (
-        n / 2 - 2 * n**2 / 3 + 5 * n**3 / 16 + 41 * n**4 / 180,
-        13 * n**2 / 48 - 3 * n**3 / 5 + 557 * n**4 / 1440,
-        61 * n**3 / 240 - 103 * n**4 / 140,
-        49561 * n**4 / 161280,
-    )
-    phi, lam = math.radians(latitude), math.radians(longitude + 123.0)
-    e = 2 * math.sqrt(n) / (1 + n)
-    t = math.sinh(math.atanh(math.sin(phi)) - e * math.atanh(e * math.sin(phi)))
-    xi, eta = math.atan2(t, math.cos(lam)), math.atanh(math.sin(lam) / math.hypot(1, t))
-    x = eta + sum(each * math.cos(2 * j * xi) * math.sinh(2 * j * eta) for j, each in enumerate(alpha, 1))
-    y = xi + sum(each * math.sin(2 * j * xi) * math.cosh(2 * j * eta) for j, each in enumerate(alpha, 1))
-    return 500_000 + scale * radius * x, scale * radius * y
-
-
-def pieces(points: list[tuple[float, float, float]]) -> Iterator[list[tuple[float, float, float]]]:
-    """Stretches of believed reports without a silence of more than three minutes: looks ahead, keeps no state."""
-    piece: list[tuple[float, float, float]] = []
-    place = 0
-    while place < len(points):
-        if not piece:
-            piece = [points[place]]
-        elif points[place][0] - piece[-1][0] > 180:
-            yield piece
-            piece = [points[place]]
-        elif near(piece[-1], points[place]):
-            piece.append(points[place])
-        else:  # a jump: believed when the reports there agree, and none of them can be reached, three times in a row
-            there = points[place : place + 3]
-            lasting = (
-                len(there) == 3
-                and all(near(one, other) for one, other in zip(there, there[1:]))
-                and not any(near(piece[-1], each) for each in there)
-                and there[-1][0] - piece[-1][0] <= 180
-            )
-            if lasting:
-                yield piece
-                piece = list(there)
-                place += 2
-        place += 1
-    if piece:
-        yield piece
-
-
-def near(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
-    return math.dist(one[1:], other[1:]) <= 70 * (other[0] - one[0])
-
-
-def stays(piece: list[tuple[float, float, float]]) -> Iterator[tuple[int, int, float, float]]:
-    """From each place where a stay begins, look for the first report by which it is over."""
-    begin = 0
-    while True:
-        col, row = (math.floor(each / SIZE) for each in piece[begin][1:])
-        inside = [(math.floor(x / SIZE), math.floor(y / SIZE)) == (col, row) for _, x, y in piece]
-        over = None
-        for place in range(begin + 1, len(piece)):
-            if inside[place]:
-                continue
-            first = place
-            while not inside[first - 1]:
-                first -= 1
-            _, x, y = piece[place]
-            away = math.hypot(
-                max(col * SIZE - x, 0, x - (col + 1) * SIZE), max(row * SIZE - y, 0, y - (row + 1) * SIZE)
-            )
-            if away > 30 or piece[place][0] - piece[first][0] > 90:
-                over = first
-                break
-        if over is None:
-            yield col, row, piece[begin][0], piece[-1][0]
-            return
-        yield col, row, piece[begin][0], piece[over][0]
-        begin = over
+# --- against the plain reckoning
 
 
 @pytest.fixture(scope="module")
