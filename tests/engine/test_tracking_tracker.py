@@ -95,7 +95,7 @@ def test_silence_is_told_once_and_ends_the_stay() -> None:
     drive(tracked, [fix("7", minute, 100.0) for minute in range(3)])
     told = [event.json() for second in range(121, 900, 10) for event in tracked.tick(float(second))]
     assert kinds(told) == ["silent", "left"]
-    assert tracked.settled() == [("7", Stay((0, 0), 0.0, 120.0))]
+    assert tracked.settled() == [("7", Stay((0, 0), 0.0, 120.0, gap=True))]
     assert kinds(drive(tracked, [fix("7", 20, 100.0)])) == ["back", "entered"]
 
 
@@ -155,13 +155,17 @@ def test_after_a_restart_all_is_as_if_there_had_been_none(seed: int) -> None:
     drive(first, fixes[checkpoint:cut])
     ledger_since = first.settled()  # written, and then the process is killed
     second = tracker(*missions)
-    second.resume(kept, ledger)
-    drive(second, fixes[:cut])  # the journal once more
-    assert second.settled() == ledger_since
+    now = fixes[cut].at
+    second.resume(kept, now)
+    second.count([*ledger, *ledger_since], now)
+    for each in fixes[:cut]:  # the journal once more; nobody waits between its reports
+        second.take([each], each.at)
     drive(second, fixes[cut:])
 
     assert second.minutes() == pytest.approx(undisturbed.minutes())
-    assert [*ledger, *ledger_since, *second.settled()] == undisturbed.settled()
+    again = second.settled()
+    assert len(again) == len(set(again))
+    assert {*ledger, *ledger_since, *again} == set(undisturbed.settled())
 
 
 def test_minutes_are_those_of_the_union() -> None:
@@ -186,3 +190,31 @@ def test_levels_pass_one_after_the_other() -> None:
     assert Mission.of({"mission_id": 7, "cells": [[1, 2]], "start": 0, "end": 9, "minutes": None}) == Mission(
         "7", ((1, 2),), 0.0, 9.0
     )
+
+
+def test_a_receiver_whose_clock_is_wrong_is_not_silent() -> None:
+    tracked = tracker(MISSION)
+    told = []
+    for minute in range(10):
+        told += tracked.take([fix("7", minute, 100.0)], 60.0 * minute + 7200.0)
+        told += tracked.tick(60.0 * minute + 7201.0)
+    assert kinds([event.json() for event in told], "started") == ["entered"]
+    assert kinds([event.json() for event in tracked.tick(9 * 60.0 + 7200.0 + 181.0)]) == ["silent"]
+
+
+def test_a_mission_is_not_started_by_a_unit_that_left_before_its_shift() -> None:
+    tonight = Mission("m1", ((0, 0),), 150.0, 3600.0)
+    told = drive(tracker(tonight), [fix("7", 0, 100.0), fix("7", 1, 100.0), fix("7", 2, 900.0), fix("7", 3, 900.0)])
+    assert "started" not in kinds(told)
+
+
+def test_what_was_final_before_a_mission_was_set_counts() -> None:
+    tracked = tracker()
+    drive(tracked, [fix("7", minute, 100.0) for minute in range(14)])
+    drive(tracked, [fix("7", 14 + minute, 900.0) for minute in range(6)])
+    tracked.set_missions([MISSION])
+    assert tracked.minutes() == {"m1": 0.0}
+    for _ in range(2):
+        told = tracked.count(tracked.settled() or [("7", Stay((0, 0), 0.0, 840.0))], 1200.0)
+    assert tracked.minutes() == {"m1": 14.0}
+    assert kinds([event.json() for event in told]) == []

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from itertools import islice
+from itertools import groupby, islice
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from patrol_missions.core import messages
 from patrol_missions.core.errors import PatrolError
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_clients import Clients
+from patrol_missions.engine.tracking.gateway_clock import OwnClock
 from patrol_missions.engine.tracking.gateway_desk import Desk
 from patrol_missions.engine.tracking.gateway_journal import Journal
 from patrol_missions.engine.tracking.gateway_settings import DOOR, Settings, owned, token_of, write_private
@@ -38,12 +39,12 @@ from patrol_missions.engine.tracking.ledger_rows import Entry, Heard
 from patrol_missions.engine.tracking.limits import Guard
 from patrol_missions.engine.tracking.projection import projection
 from patrol_missions.engine.tracking.sources import SourceState
+from patrol_missions.engine.tracking.stays import Stay
 from patrol_missions.engine.tracking.timers import Mission
-from patrol_missions.engine.tracking.tracker import FIX, Event, Tracker
+from patrol_missions.engine.tracking.tracker import FIX, LEFT, Event, Tracker
 
 TURN_S = 0.05
 _TICK_S = 1.0
-_AT_ONCE = 5_000
 _LAST_WRITE_S = 10.0
 _COLLECT_S = 3600.0
 _SWITCH_S = 0.0005  # or each of thousands of small reads would wait five milliseconds for the thread that writes
@@ -115,6 +116,8 @@ class Gateway:
         self.settings, self._ledger, self._thread, self._stopped = settings, ledger, thread, stopped
         self._project = projection(settings.crs)
         self.missions = settings.missions
+        self._clock = OwnClock()
+        self._latest = self._clock.latest()  # for all that arrives until the next turn
         self.guard = Guard(settings.limits)
         self.journal = Journal(ledger.write, thread, settings.rules, self._tell_ledger)
         self.sources = Sources(self.guard, self.journal.written, self._hear, self._tell_source)
@@ -163,12 +166,15 @@ class Gateway:
         """Seconds since 1970 UTC: our clock's, or that of the log that is replayed."""
         replay = self.sources.replay()
         at = replay.now() if replay is not None else None
-        return time.time() if at is None else at
+        return self._clock.now() if at is None else at
 
-    def time_missions(self, missions: tuple[Mission, ...]) -> None:
-        """Time these missions from now on."""
+    async def time_missions(self, missions: tuple[Mission, ...]) -> None:
+        """Time these missions from now on, with what patrol did in them before."""
+        await self.journal.written()
+        stays = await asyncio.get_running_loop().run_in_executor(self._thread, self._stays_of, missions)
         self.missions = missions
         self.tracker.set_missions(missions)
+        self.clients.tell(self._remember(self.tracker.count(stays, self.now())))
         known = {each.mission_id for each in missions}
         self._last = {key: event for key, event in self._last.items() if key[0] != "mission" or key[1] in known}
 
@@ -184,12 +190,12 @@ class Gateway:
         """
         self._turn()
         self.tracker.close()
-        self.journal.settle(self.tracker.settled())
+        self._settle()
+        self.journal.keep(self.tracker.kept())  # with the stays: the reports alone would not end them again
 
     def put(self, source: str, fixes: list[Fix]) -> None:
         """Take reports that were let in."""
-        now = time.time()
-        self.journal.hear(Heard(fix, now, source) for fix in fixes)
+        self.journal.hear(Heard(fix, self._latest, source) for fix in fixes)
         self._arrived += fixes
 
     def snapshot(self) -> dict[str, Any]:
@@ -209,19 +215,27 @@ class Gateway:
 
     def _resume(self) -> None:
         """Go on from the ledger: what was kept of each unit, and the reports since then once more."""
-        kept = self._ledger.checkpoints()
-        start = min((each.start for each in self.missions), default=time.time())
-        stays = self._ledger.stays((start, time.time())) if self.missions else []
-        self.tracker.resume(kept, [(each.unit, each.stay) for each in stays if each.unit])
-        fixes: list[Fix] = []
-        for heard in self._ledger.since_checkpoints():
-            fixes.append(heard.fix)
-            if len(fixes) >= _AT_ONCE:
-                self._remember(self.tracker.take(fixes, heard.received_at))
-                fixes = []
-        self._remember(self.tracker.take(fixes, time.time()))
-        self.journal.settle(self.tracker.settled())
+        now = self.now()
+        self.tracker.resume(self._ledger.checkpoints(), now)
+        self.journal.silent_since = self._ledger.silent_since()
+        self._remember(self.tracker.count(self._stays_of(self.missions), now))
+        # As they were taken then: what was from the future is so again.
+        for latest, heard in groupby(self._ledger.since_checkpoints(), key=lambda each: each.received_at):
+            self._remember(self.tracker.take([each.fix for each in heard], min(now, latest), latest))
+        self._settle()
         self._changed = dict.fromkeys(self._last_units())
+
+    def _stays_of(self, missions: tuple[Mission, ...]) -> list[tuple[str, Stay]]:
+        """Stays in the ledger that may have a part in missions."""
+        if not missions:
+            return []
+        between = min(each.start for each in missions), max(each.end for each in missions)
+        cells = {cell for each in missions for cell in each.cells}
+        return [(each.unit, each.stay) for each in self._ledger.stays(between) if each.stay.cell in cells]
+
+    def _settle(self) -> list[Entry]:
+        """Hand what is final to the ledger."""
+        return self.journal.settle(self.tracker.settled())
 
     # --- what comes in
 
@@ -241,19 +255,23 @@ class Gateway:
 
     def _turn(self) -> None:
         """Track what has arrived, tell it, and hand what is final to the ledger."""
-        now = self.now()
-        arrived, self._arrived = self._arrived, []
+        now, latest = self.now(), self._latest
+        arrived, self._arrived, self._latest = self._arrived, [], self._clock.latest()
         self._changed.update(dict.fromkeys(fix.unit for fix in arrived))
-        events = self.tracker.take(arrived, now) if arrived else []
+        events = self.tracker.take(arrived, now, max(now, latest)) if arrived else []
         due = time.monotonic() - self._ticked_at >= _TICK_S
         if due:
             self._ticked_at = self._collected_at = time.monotonic()
             self.desk.tick()
-            events += self.tracker.tick(now)
-        entries = self.journal.settle(self.tracker.settled())
+            ticked = self.tracker.tick(now)
+            events += ticked
+            # With the stays that silence ended: the reports alone would not end them again.
+            self.journal.keep(self.tracker.kept([event.unit for event in ticked if event.kind == LEFT]))
+        entries = self._settle()
         self.clients.tell([*self._remember(events), *(_visit(each) for each in entries if each.is_visit)])
         if due:
             self._tell_counts()
+            self._tell_clock()
             self._check_point()
             self._collect()
 
@@ -299,6 +317,12 @@ class Gateway:
         if counts["refused"] != self._told_counts:
             self._told_counts = counts["refused"]
             self.clients.tell([{"event": "refused", "at": time.time(), **counts}])
+
+    def _tell_clock(self) -> None:
+        text = self._clock.look()
+        if text:
+            _LOG.warning(text)
+            self.clients.tell([{"event": "state", "at": self.now(), "text": text}])
 
     def _tell_source(self, state: SourceState) -> None:
         self.clients.tell([event_of(state)])

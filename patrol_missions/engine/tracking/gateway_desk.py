@@ -78,7 +78,7 @@ class Desk:
 
     async def _missions(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         missions = missions_of(asked.get("missions"))
-        self._gateway.time_missions(missions)
+        await self._gateway.time_missions(missions)
         return {"count": len(missions)}
 
     async def _start(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:

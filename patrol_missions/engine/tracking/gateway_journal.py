@@ -34,6 +34,7 @@ class Journal:
     :param most: reports that are kept while the ledger fails
     :ivar dropped: reports that no longer fitted
     :ivar away: units that were called away, and when
+    :ivar silent_since: units whose last stay ended unheard, and when
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Journal:
         self._gaps: list[Gap] = []
         self._notes: list[Note] = []
         self._checkpoints: dict[str, Mapping[str, Any]] = {}
-        self._silent_since: dict[str, float] = {}
+        self.silent_since: dict[str, float] = {}
         self._waiting: list[asyncio.Future[bool]] = []
         self._wanted = asyncio.Event()
         self._ended = False
@@ -70,11 +71,11 @@ class Journal:
             if away is not None and away <= stay.end:
                 del self.away[unit]
             entries.append(Entry.of(unit, stay, self._rules, ended_by=CALLED_AWAY if called else LEFT))
-            since = self._silent_since.pop(unit, None)
+            since = self.silent_since.pop(unit, None)
             if since is not None and since < stay.start:
                 self._gaps.append(Gap(unit, since, stay.start))
             if stay.gap:
-                self._silent_since[unit] = stay.end
+                self.silent_since[unit] = stay.end
         self._stays += entries
         return entries
 

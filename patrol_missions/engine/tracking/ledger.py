@@ -21,7 +21,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.engine.storage.database import DamagedError, Database, Target
 from patrol_missions.engine.tracking import projection, shift_report, visits_table
 from patrol_missions.engine.tracking.ledger_places import database_of
-from patrol_missions.engine.tracking.ledger_rows import Assignment, Batch, Entry, Gap, Heard, Note, Row
+from patrol_missions.engine.tracking.ledger_rows import GAP, Assignment, Batch, Entry, Gap, Heard, Note, Row
 from patrol_missions.engine.tracking.ledger_tables import (
     ASSIGNMENTS,
     CHECKPOINTS,
@@ -183,6 +183,15 @@ class Ledger:
             .where(settled.is_(None) | (JOURNAL.c.at_s > settled))
         )
         yield from self._journal(query)
+
+    def silent_since(self) -> dict[str, float]:
+        """Units whose last stay ended unheard, and when."""
+        last = select(STAYS.c.unit, func.max(STAYS.c.start_s).label("start_s")).where(KNOWN).group_by(STAYS.c.unit)
+        found = last.subquery()
+        same = (STAYS.c.unit == found.c.unit) & (STAYS.c.start_s == found.c.start_s)
+        query = select(STAYS.c.unit, STAYS.c.end_s).join(found, same).where(STAYS.c.ended_by == GAP)
+        with self._database.reading() as connection:
+            return {row.unit: row.end_s for row in connection.execute(query)}
 
     def journal(self, between: Between) -> Iterator[Heard]:
         """Reports that were received in a time, in the order in which they came."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from patrol_missions.engine.tracking.fixes import Refusal
@@ -94,11 +94,14 @@ class Track:
         del self._endings[: len(done)]
         return [stay for each in done for stay in each.ended]
 
-    def close(self) -> list[Stay]:
-        """All stays, the last one with what is known of it: nothing more is heard of the unit."""
+    def close(self, *, gap: bool = False) -> list[Stay]:
+        """All stays, the last one with what is known of it: nothing more is heard of the unit.
+
+        :param gap: nobody knows where it is, and it may be heard again
+        """
         ended = self.settle(self.newest)
         if self.settled is not None:
-            ended.append(self.settled.stay())
+            ended.append(replace(self.settled.stay(), gap=gap))
             self.settled = None
         return ended
 

@@ -78,9 +78,10 @@ class Event:
 
 @dataclass
 class _Unit:
-    """A unit's track, and what was told of it."""
+    """A unit's track, when it was heard last by our clock, and what was told of it."""
 
     track: Track
+    heard_at: float
     cell: Cell | None = None
     silent: bool = False
 
@@ -90,7 +91,7 @@ class _Timer:
     """A mission, the final stays in it, and what was told of it."""
 
     mission: Mission
-    final: list[Presence] = field(default_factory=list)
+    final: dict[Presence, None] = field(default_factory=dict)
     told: str = ""
 
 
@@ -132,14 +133,16 @@ class Tracker:
 
     # --- reports
 
-    def take(self, fixes: Sequence[Fix], now: float) -> list[Event]:
+    def take(self, fixes: Sequence[Fix], now: float, latest: float | None = None) -> list[Event]:
         """Take reports in the order in which they came; what is to be told of them at once.
 
-        :param now: seconds since 1970 UTC, by the clock that the reports are held against
+        :param now: seconds since 1970 UTC
+        :param latest: what they are held against that may be from the future, where our clock is in doubt
         """
+        until = now if latest is None else latest
         believed = []
         for fix in fixes:
-            refusal = self._belief.refusal(fix, now)
+            refusal = self._belief.refusal(fix, until)
             if refusal is None:
                 believed.append(fix)
             else:
@@ -154,8 +157,10 @@ class Tracker:
         for fix, east, north in zip(believed, x.tolist(), y.tolist()):
             unit = self._units.get(fix.unit)
             if unit is None:
-                unit = self._units[fix.unit] = _Unit(Track(self._rules, self._alarms.lateness_s))
+                unit = self._units[fix.unit] = _Unit(Track(self._rules, self._alarms.lateness_s), now)
             refusal = unit.track.add(Point(fix.at, east, north), fix.accuracy_m or 0.0)
+            if refusal in (None, Refusal.JUMP):
+                unit.heard_at = now
             if refusal is not None:
                 self.refused[refusal] += 1
                 continue
@@ -177,12 +182,12 @@ class Tracker:
         events: list[Event] = []
         cells: dict[Cell, None] = {}
         for name, unit in self._units.items():
-            waited = now - unit.track.newest
+            waited = now - unit.heard_at  # a receiver's clock may be wrong
             if waited > self._alarms.silent_s and not unit.silent and unit.cell is not None:
                 unit.silent = True
                 events.append(Event(SILENT, now, name, unit.cell))
             if waited > self._rules.gap_s + self._alarms.lateness_s and unit.track.state is not None:
-                self._settle(name, unit.track.close())
+                self._settle(name, unit.track.close(gap=True))
                 if unit.cell is not None:
                     cells[unit.cell] = None
                     events.append(Event(LEFT, unit.track.newest, name, unit.cell))
@@ -206,17 +211,22 @@ class Tracker:
         wanted = self._units if units is None else [name for name in units if name in self._units]
         return {name: self._units[name].track.kept() for name in wanted}
 
-    def resume(self, kept: Mapping[str, Mapping[str, Any]], stays: Iterable[tuple[str, Stay]]) -> None:
-        """Go on from what :meth:`kept` gave and the stays that were final; the missions were set before.
+    def resume(self, kept: Mapping[str, Mapping[str, Any]], now: float) -> None:
+        """Go on from what :meth:`kept` gave; the missions were set before.
 
         Then take the reports of the journal once more: those that are settled are refused, and what is told of the
         others was told before.
         """
         for name, each in kept.items():
-            self._units[name] = _Unit(Track.resumed(self._rules, self._alarms.lateness_s, each))
+            self._units[name] = _Unit(Track.resumed(self._rules, self._alarms.lateness_s, each), now)
+
+    def count(self, stays: Iterable[tuple[str, Stay]], now: float) -> list[Event]:
+        """Count stays that were final before the missions were set; what the timers have to tell of them."""
+        cells: dict[Cell, None] = {}
         for name, stay in stays:
-            for timer in self._missions_in.get(stay.cell, ()):
-                timer.final.append(Presence(name, stay.start, stay.end))
+            cells[stay.cell] = None
+            self._count(name, stay)
+        return self._time(cells, now)
 
     # --- inside
 
@@ -240,8 +250,13 @@ class Tracker:
     def _settle(self, name: str, stays: Iterable[Stay]) -> None:
         for stay in stays:
             self._settled.append((name, stay))
-            for timer in self._missions_in.get(stay.cell, ()):
-                timer.final.append(Presence(name, stay.start, stay.end))
+            self._count(name, stay)
+
+    def _count(self, name: str, stay: Stay) -> None:
+        presence = Presence(name, stay.start, stay.end)
+        for timer in self._missions_in.get(stay.cell, ()):
+            if stay.end > timer.mission.start and stay.start < timer.mission.end:
+                timer.final[presence] = None
 
     def _time(self, cells: Iterable[Cell], now: float) -> list[Event]:
         """What the timers of missions in some cells have to tell."""
@@ -251,7 +266,7 @@ class Tracker:
         events = []
         for timer in concerned.values():
             done = self._minutes(timer)
-            inside = any(self._present(cell) for cell in timer.mission.cells)
+            inside = any(self._units[name].cell == cell for cell in timer.mission.cells for name in self._near[cell])
             if done <= 0 and not (inside and timer.mission.start <= now < timer.mission.end):
                 continue
             level = timers.level(timer.mission, done, self._alarms.amber)
