@@ -1,0 +1,161 @@
+"""A gateway that is killed again and again while vehicles send, each report until it is answered.
+
+Run it with how often to kill it, and perhaps ``postgresql``.
+
+Three taxis stand for the vehicles. Their reports come late and twice, as far as a report may.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from gateway_process import Gateway
+from tracking_reference import Reckoning
+from tracking_world import LATENESS_S, UTM, World, taxis
+
+from patrol_missions.engine.tracking.fixes import Fix
+from patrol_missions.engine.tracking.ledger import open_ledger
+
+ALWAYS = (-1e9, 1e12)
+SHORTEST_S, LONGEST_S = 0.02, 0.8
+"""How long a life is once the gateway can be reached."""
+
+SETTINGS: dict[str, Any] = {
+    "grid": {"crs": UTM, "size_m": 250},
+    "limits": {"units": "any", "reports_per_second": 1e6, "reports_at_once": 1_000_000},
+    "sources": [{"kind": "http", "name": "phones", "port": 0}],
+    "checkpoint_s": 2.0,
+}
+
+
+def coming(world: World, seed: int) -> dict[str, list[Fix]]:
+    """Reports of each unit in the order in which they come."""
+    rng = random.Random(seed)
+    late = [(fix.at + rng.uniform(0, LATENESS_S - 1), fix) for fix in world.fixes]
+    late += [(fix.at + rng.uniform(0, LATENESS_S - 1), fix) for fix in world.fixes if rng.random() < 0.2]
+    found: dict[str, list[Fix]] = {}
+    for _, fix in sorted(late, key=lambda each: each[0]):
+        found.setdefault(fix.unit, []).append(fix)
+    return found
+
+
+class Vehicles:
+    """Send their reports one after the other; who gets no answer sends the same again.
+
+    :ivar left: what was not answered yet, by unit, the next one last
+    """
+
+    def __init__(self, reports: dict[str, list[Fix]]) -> None:
+        self.left = {unit: fixes[::-1] for unit, fixes in reports.items()}
+
+    def drive(self, port: int, seconds: float) -> None:
+        """Send for so long, or until all is answered; ``OSError`` when the gateway is gone."""
+        end = time.monotonic() + seconds
+        with ExitStack() as closing:
+            lines = {}
+            for unit in self.left:
+                line = closing.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+                line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                lines[unit] = line
+            while any(self.left.values()) and time.monotonic() < end:
+                sent = [unit for unit, fixes in self.left.items() if fixes]
+                for unit in sent:
+                    fix = self.left[unit][-1]
+                    target = f"/?id={unit}&timestamp={fix.at:.0f}&lat={fix.latitude!r}&lon={fix.longitude!r}"
+                    lines[unit].sendall(f"GET {target} HTTP/1.1\r\nHost: gateway\r\n\r\n".encode())
+                for unit in sent:
+                    answer = lines[unit].recv(1_000)
+                    if not answer:
+                        raise ConnectionResetError
+                    if b" 200 " in answer:
+                        self.left[unit].pop()
+
+
+def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **more: Any) -> dict[str, Any]:
+    """Kill a gateway so many times, let it come to its end, and stop it; the last snapshot and figures."""
+    rng = random.Random(seed)
+    vehicles = Vehicles(coming(world, seed))
+    missions = [{**vars(each), "cells": [list(cell) for cell in each.cells]} for each in world.missions]
+    settings = {**SETTINGS, "missions": missions, **more}
+    total = sum(map(len, vehicles.left.values()))
+    answered = []
+    for _ in range(times):
+        with Gateway(folder, **settings) as gateway:
+            port = gateway.port("phones")
+            killing = threading.Timer(rng.uniform(SHORTEST_S, LONGEST_S), gateway.process.kill)
+            killing.start()
+            with suppress(OSError):
+                vehicles.drive(port, 60.0)
+            killing.join()
+            answered.append(total - sum(map(len, vehicles.left.values())))
+    with Gateway(folder, **settings) as gateway, gateway.client() as client:
+        vehicles.drive(gateway.port("phones"), 600.0)
+        assert not any(vehicles.left.values())
+        time.sleep(0.5)  # the last reports are answered before they are tracked
+        snapshot = client.ask("snapshot")
+        assert client.ask("stop")["ok"]
+        assert gateway.process.wait(30) == 0
+    return {"snapshot": snapshot, "sent": total, "answered": answered}
+
+
+def check(folder: Path, world: World, times: int, seed: int, target: str, **more: Any) -> dict[str, Any]:
+    """Kill so many times; afterwards all is as if nothing had happened. What a person wants to know of it."""
+    found = kill_again_and_again(folder, world, times, seed, ledger=target, **more)
+    reckoned: Reckoning = world.reckoned()
+    with open_ledger(target) as ledger:
+        journal = [
+            (each.fix.unit, each.fix.at, each.fix.longitude, each.fix.latitude) for each in ledger.journal(ALWAYS)
+        ]
+        stays = [
+            (each.unit, *each.stay.cell, int(each.stay.start), int(each.stay.end)) for each in ledger.stays(ALWAYS)
+        ]
+        gaps = [(each.unit, each.start, each.end) for each in ledger.gaps(ALWAYS)]
+    assert sorted(journal) == sorted((each.unit, each.at, each.longitude, each.latitude) for each in world.fixes)
+    assert sorted(stays) == sorted(reckoned.stays)
+    theirs = sorted(reckoned.stays, key=lambda each: (each[0], each[3], each[4]))
+    assert sorted(gaps) == sorted(
+        (one[0], one[4], other[3]) for one, other in zip(theirs, theirs[1:]) if one[0] == other[0] and one[4] < other[3]
+    )
+    minutes = reckoned.minutes()
+    assert {name: round(each, 6) for name, each in found["snapshot"]["minutes"].items()} == {
+        name: round(each, 6) for name, each in minutes.items()
+    }
+    levels = {each["mission"]: each["event"] for each in found["snapshot"]["events"] if "mission" in each}
+    for mission in world.missions:
+        done = minutes[mission.mission_id]
+        if done > mission.most_minutes:
+            assert levels[mission.mission_id] == "over"
+        elif done >= mission.minutes:
+            assert levels[mission.mission_id] in ("done", "over")
+        elif done:
+            assert mission.mission_id in levels
+    between = [number for number in found["answered"] if 0 < number < found["sent"]]
+    return {
+        "kills": times, "in the middle of the reports": len(set(between)), "reports": found["sent"],
+        "journal": len(journal), "stays": len(stays), "gaps": len(gaps), "minutes": round(sum(minutes.values()), 2),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    import audit_server
+    from audit_places import Server
+
+    kills, *where = sys.argv[1:]
+    night = taxis(Path(__file__).resolve().parents[3] / "shared/data/gps/sf_taxi_cabspotting_3units.csv.gz", 6)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        address = str(Path(name) / "ledger.db")
+        if where:
+            server = Server(stack.enter_context(audit_server.running(audit_server.programs())), "gateway")
+            Server(server.port, "postgres").run("CREATE DATABASE gateway")
+            address = server.target
+        began = time.monotonic()
+        told = check(Path(name), night, int(kills), 20260303, address)
+        sys.stdout.write(f"{told}, {time.monotonic() - began:.0f} s\n")
