@@ -12,7 +12,7 @@ Cell = tuple[int, int]
 WAITING, RUNNING, AMBER, DONE, OVER = "waiting", "in progress", "nearly done", "done", "over-dosed"
 """States of a mission; the values are those of the layer."""
 
-_LEVELS = {"started": RUNNING, "amber": AMBER, "done": DONE, "over": OVER}
+_LEVELS = {"waiting": WAITING, "started": RUNNING, "amber": AMBER, "done": DONE, "over": OVER}
 _TRAIL_S = 600.0
 
 

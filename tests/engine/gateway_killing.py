@@ -25,7 +25,7 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import open_ledger
 
 ALWAYS = (-1e9, 1e12)
-SHORTEST_S, LONGEST_S = 0.02, 0.8
+SHORTEST_S, LONGEST_S = 0.02, 0.5
 """How long a life is once the gateway can be reached."""
 
 SETTINGS: dict[str, Any] = {
@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "limits": {"units": "any", "reports_per_second": 1e6, "reports_at_once": 1_000_000},
     "sources": [{"kind": "http", "name": "phones", "port": 0}],
     "checkpoint_s": 2.0,
+    "keep_days": 100_000,
 }
 
 

@@ -26,11 +26,12 @@ from typing import Any
 
 from patrol_missions import __version__
 from patrol_missions.core import messages
-from patrol_missions.core.errors import PatrolError
+from patrol_missions.core.errors import InputError, PatrolError
+from patrol_missions.engine.tracking.clock import DAY_S
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_clients import Clients
 from patrol_missions.engine.tracking.gateway_clock import OwnClock
-from patrol_missions.engine.tracking.gateway_desk import Desk
+from patrol_missions.engine.tracking.gateway_desk import MANUAL, Desk
 from patrol_missions.engine.tracking.gateway_journal import Journal
 from patrol_missions.engine.tracking.gateway_settings import DOOR, Settings, owned, token_of, write_private
 from patrol_missions.engine.tracking.gateway_sources import Sources, event_of
@@ -47,6 +48,7 @@ TURN_S = 0.05
 _TICK_S = 1.0
 _LAST_WRITE_S = 10.0
 _COLLECT_S = 3600.0
+_FORGET_AGAIN_S = 600.0
 _SWITCH_S = 0.0005  # or each of thousands of small reads would wait five milliseconds for the thread that writes
 
 _LOG = logging.getLogger(__name__)
@@ -124,6 +126,7 @@ class Gateway:
         self.tracker = self._new_tracker()
         self.desk = Desk(self, stopped)
         self._arrived: list[Fix] = []
+        self._held = False
         self._last: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed: dict[str, None] = {}
         self._told_counts: dict[str, int] = {}
@@ -143,6 +146,7 @@ class Gateway:
         write_private(door, json.dumps({"host": self.settings.host, "port": port, "pid": os.getpid()}))
         writing = asyncio.ensure_future(self.journal.run())
         turning = asyncio.ensure_future(self._turns())
+        forgetting = asyncio.ensure_future(self._forget())
         try:
             for each in self.settings.sources:
                 self.sources.start(each)
@@ -153,6 +157,7 @@ class Gateway:
             server.close()
             await self.sources.close()
             turning.cancel()
+            forgetting.cancel()
             self._turn()
             self.journal.keep(self.tracker.kept())
             self.journal.end()
@@ -193,6 +198,30 @@ class Gateway:
         self._settle()
         self.journal.keep(self.tracker.kept())  # with the stays: the reports alone would not end them again
 
+    async def take_back(self, unit: str, source: str, since: float) -> None:
+        """Take back what a source reported of a unit since a moment, and what came of it.
+
+        :raises InputError: the ledger cannot be written now
+        """
+        self._turn()
+        self._held = True  # what arrives meanwhile is tracked afterwards
+        try:
+            if not await self.journal.written():
+                raise InputError("It cannot be taken back while the ledger cannot be written.", "Try again later.")
+            margin_s, loop = self.settings.rules.gap_s, asyncio.get_running_loop()
+            kept, heard = await loop.run_in_executor(
+                self._thread, self._ledger.take_back, unit, source, since, margin_s
+            )
+            silent = await loop.run_in_executor(self._thread, self._ledger.silent_since)
+            self.journal.silent_since.pop(unit, None)
+            self.journal.silent_since.update({name: at for name, at in silent.items() if name == unit})
+            again = [(each.fix, each.received_at) for each in heard]
+            self.clients.tell(self._remember(self.tracker.begin_again(unit, kept, again, self.now())))
+            self._settle()
+            self.journal.keep(self.tracker.kept([unit]))
+        finally:
+            self._held = False
+
     def put(self, source: str, fixes: list[Fix]) -> None:
         """Take reports that were let in."""
         self.journal.hear(Heard(fix, self._latest, source) for fix in fixes)
@@ -204,6 +233,7 @@ class Gateway:
             "events": list(self._last.values()),
             "minutes": self.tracker.minutes(),
             "sources": self.sources.shown(),
+            **self.desk.shown(),
             **self._counts(),
             "ledger": {"text": self.journal.trouble, "waiting": self.journal.backlog, "dropped": self.journal.dropped},
             "now": self.now(),
@@ -224,6 +254,7 @@ class Gateway:
             self._remember(self.tracker.take([each.fix for each in heard], min(now, latest), latest))
         self._settle()
         self._changed = dict.fromkeys(self._last_units())
+        self.desk.resume(self._ledger.said(MANUAL))
 
     def _stays_of(self, missions: tuple[Mission, ...]) -> list[tuple[str, Stay]]:
         """Stays in the ledger that may have a part in missions."""
@@ -255,6 +286,8 @@ class Gateway:
 
     def _turn(self) -> None:
         """Track what has arrived, tell it, and hand what is final to the ledger."""
+        if self._held:
+            return
         now, latest = self.now(), self._latest
         arrived, self._arrived, self._latest = self._arrived, [], self._clock.latest()
         self._changed.update(dict.fromkeys(fix.unit for fix in arrived))
@@ -287,6 +320,20 @@ class Gateway:
         if time.monotonic() - self._collected_at >= _COLLECT_S:
             self._collected_at = time.monotonic()
             gc.collect()
+
+    async def _forget(self) -> None:
+        """Let what is too old go from the ledger, at the start and once a day."""
+        while True:
+            before = self._clock.earliest() - self.settings.keep_days * DAY_S
+            wait_s = DAY_S
+            try:
+                await self.journal.written()
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._ledger.forget, before)
+            except PatrolError as error:
+                wait_s = _FORGET_AGAIN_S
+                text = f"What is older than {self.settings.keep_days:g} days could not be forgotten: {error}"
+                self.clients.tell([{"event": "state", "at": self.now(), "text": text}])
+            await asyncio.sleep(wait_s)
 
     # --- what is told
 

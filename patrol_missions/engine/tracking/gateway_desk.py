@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyproj import Transformer
 
-from patrol_missions.core.errors import InputError
+from patrol_missions.core.errors import InputError, PatrolError
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_clients import Command
 from patrol_missions.engine.tracking.gateway_settings import missions_of
-from patrol_missions.engine.tracking.ledger_rows import Note
+from patrol_missions.engine.tracking.ledger_rows import Heard, Note
 from patrol_missions.engine.tracking.source_replay import ReplaySource
 
 if TYPE_CHECKING:
@@ -27,6 +28,19 @@ MANUAL, CLIENT = "manual", "client"
 ASIDE = "report of a unit that is entered by hand"
 ENTERED, LEFT, AWAY, BACK, UNDO = "entered by hand", "left by hand", "called away", "back", "undo"
 _EVERY_S = 10.0
+_REMEMBERED = 20
+
+Place = tuple[float, float]
+"""Longitude and latitude."""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Something that was said of a unit, and the place that it was said to be at."""
+
+    kind: str
+    at: float
+    place: Place | None
 
 
 class Desk:
@@ -38,8 +52,8 @@ class Desk:
     def __init__(self, gateway: Gateway, stopped: asyncio.Event) -> None:
         self._gateway, self._stopped = gateway, stopped
         self._back = Transformer.from_crs(gateway.settings.crs, "EPSG:4326", always_xy=True)
-        self._there: dict[str, tuple[float, float]] = {}
-        self._said: dict[str, list[str]] = {}
+        self._there: dict[str, Place] = {}
+        self._said: dict[str, list[_Said]] = {}
         self._given_at = 0.0
         self.commands: dict[str, Command] = {
             "missions": self._missions,
@@ -59,6 +73,27 @@ class Desk:
             "stop": self._stop,
         }
 
+    def resume(self, said: Iterable[tuple[Note, Heard | None]]) -> None:
+        """Go on from the notes in the ledger, each with the report that was made with it."""
+        for note, heard in said:
+            theirs = self._said.setdefault(note.unit, [])
+            if note.kind != UNDO:
+                place = None if heard is None else (heard.fix.longitude, heard.fix.latitude)
+                theirs.append(_Said(note.kind, note.at, place))
+                del theirs[:-_REMEMBERED]
+            elif theirs:
+                theirs.pop()
+        for unit in self._said:
+            self._follow(unit)
+            if unit in self._there:
+                self._gateway.guard.admit(unit)
+
+    def shown(self) -> Mapping[str, Any]:
+        """Which units are entered by hand, and which were called away, and when."""
+        last = {unit: self._last(unit, AWAY, BACK, ENTERED, LEFT) for unit in self._said}
+        away = {unit: each.at for unit, each in last.items() if each is not None and each.kind == AWAY}
+        return {"by_hand": sorted(self._there), "away": away}
+
     def without_manual(self, fixes: list[Fix]) -> list[Fix]:
         """Reports but for those of units that are entered by hand."""
         if not self._there:
@@ -70,8 +105,7 @@ class Desk:
     def tick(self) -> None:
         """Report for the units that are entered by hand."""
         if self._there and time.monotonic() - self._given_at >= _EVERY_S:
-            self._given_at = time.monotonic()
-            now = self._gateway.now()
+            self._given_at, now = time.monotonic(), self._gateway.now()
             self._gateway.put(MANUAL, [Fix(unit, now, *place) for unit, place in self._there.items()])
 
     # --- missions and sources
@@ -115,54 +149,76 @@ class Desk:
         unit, cell = _text(asked, "unit"), self._cell(asked)
         self._gateway.guard.admit(unit)
         size_m = self._gateway.settings.rules.size_m
-        longitude, latitude = self._back.transform((cell[0] + 0.5) * size_m, (cell[1] + 0.5) * size_m)
-        self._there[unit] = longitude, latitude
-        self._given_at = 0.0
-        self.tick()
-        return self._note(ENTERED, asked)
+        place = self._back.transform((cell[0] + 0.5) * size_m, (cell[1] + 0.5) * size_m)
+        now = self._note(ENTERED, asked, place)
+        self._gateway.put(MANUAL, [Fix(unit, now, *place)])  # of the note's moment: a restart finds the place by it
+        return {}
 
     async def _leave(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         unit = _text(asked, "unit")
-        if self._there.pop(unit, None) is None:
+        if unit not in self._there:
             raise InputError(f"The unit {unit} is not entered by hand.", "Its own reports tell when it leaves.")
-        return self._note(LEFT, asked)
+        self._note(LEFT, asked)
+        return {}
 
     async def _away(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        unit = _text(asked, "unit")
-        self._gateway.journal.away[unit] = self._gateway.now()
-        self._there.pop(unit, None)
-        return self._note(AWAY, asked)
+        self._note(AWAY, asked)
+        return {}
 
     async def _come_back(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._note(BACK, asked)
+        self._note(BACK, asked)
+        return {}
 
     async def _undo(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Take back what was said last of a unit; what was told or written meanwhile stays, beside the note of it."""
+        """Take back what was said last of a unit, and the reports that were made because of it."""
         unit = _text(asked, "unit")
         said = self._said.get(unit)
         if not said:
             raise InputError(f"Nothing was said of the unit {unit}.")
         last = said.pop()
-        if last == ENTERED:
+        self._follow(unit)
+        if last.kind == ENTERED:
+            try:
+                await self._gateway.take_back(unit, MANUAL, last.at)
+            except PatrolError:
+                said.append(last)
+                self._follow(unit)
+                raise
+        self._write(UNDO, asked, last.kind)
+        return {"undone": last.kind}
+
+    def _note(self, kind: str, asked: Mapping[str, Any], place: Place | None = None) -> float:
+        """Remember and write what was said; its moment."""
+        unit = _text(asked, "unit")
+        now = self._write(kind, asked, str(asked.get("text") or "")[:500])
+        said = self._said.setdefault(unit, [])
+        said.append(_Said(kind, now, place))
+        del said[:-_REMEMBERED]
+        self._follow(unit)
+        return now
+
+    def _last(self, unit: str, *kinds: str) -> _Said | None:
+        return next((each for each in reversed(self._said[unit]) if each.kind in kinds), None)
+
+    def _follow(self, unit: str) -> None:
+        """Make what was said of a unit so."""
+        there, away = self._last(unit, ENTERED, LEFT, AWAY), self._last(unit, AWAY)
+        if there is not None and there.place is not None:
+            self._there[unit] = there.place
+        else:
             self._there.pop(unit, None)
-        elif last == AWAY:
+        if away is not None:
+            self._gateway.journal.away[unit] = away.at
+        else:
             self._gateway.journal.away.pop(unit, None)
-        self._write(UNDO, asked, last)
-        return {"undone": last}
 
-    def _note(self, kind: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        said = self._said.setdefault(_text(asked, "unit"), [])
-        said.append(kind)
-        del said[:-20]
-        self._write(kind, asked, str(asked.get("text") or "")[:500])
-        return {}
-
-    def _write(self, kind: str, asked: Mapping[str, Any], text: str) -> None:
+    def _write(self, kind: str, asked: Mapping[str, Any], text: str) -> float:
         unit, mission = _text(asked, "unit"), str(asked.get("mission") or "")[:100]
         now, author = self._gateway.now(), str(asked.get("author") or "")[:100]
         self._gateway.journal.note(Note(kind, now, unit, mission, author, text))
         event = {"event": "note", "at": now, "unit": unit, "mission": mission, "kind": kind, "text": text}
         self._gateway.clients.tell([event])
+        return now
 
     def _cell(self, asked: Mapping[str, Any]) -> tuple[int, int]:
         """The cell that is asked for, or the first of the mission that is."""
@@ -208,6 +264,8 @@ class Desk:
         return self._gateway.snapshot()
 
     async def _stop(self, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        for unit in list(self._there):
+            self._note(LEFT, {"unit": unit, "text": "The watch ended."})
         self._gateway.end_watch()
         asyncio.get_running_loop().call_later(0.05, self._stopped.set)  # after the answer
         return {}

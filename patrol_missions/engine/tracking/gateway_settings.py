@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.tracking.fixes import Belief
+from patrol_missions.engine.tracking.ledger import KEPT_DAYS
 from patrol_missions.engine.tracking.limits import Limits
 from patrol_missions.engine.tracking.stays import Rules
 from patrol_missions.engine.tracking.timers import Mission
@@ -36,6 +37,7 @@ class Settings:
     :param sources: settings of each source, with ``kind`` and ``name``
     :param host, port: where clients connect; port 0 is any that is free
     :param checkpoint_s: how often what is known of each unit is kept
+    :param keep_days: for so long the ledger keeps reports, notes and the units of stays
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 0
     checkpoint_s: float = 60.0
+    keep_days: float = KEPT_DAYS
 
     @classmethod
     def read(cls, path: Path) -> Settings:
@@ -84,6 +87,7 @@ class Settings:
             str(given.get("host", cls.host)),
             int(_number(given, "port", cls.port)),
             _number(given, "checkpoint_s", cls.checkpoint_s),
+            _number(given, "keep_days", cls.keep_days),
         )
 
 

@@ -7,6 +7,7 @@ is settled of a unit is kept now and then; the later reports, taken once more, g
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,17 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.engine.storage.database import DamagedError, Database, Target
 from patrol_missions.engine.tracking import projection, shift_report, visits_table
 from patrol_missions.engine.tracking.ledger_places import database_of
-from patrol_missions.engine.tracking.ledger_rows import GAP, Assignment, Batch, Entry, Gap, Heard, Note, Row
+from patrol_missions.engine.tracking.ledger_rows import (
+    GAP,
+    LIVE,
+    Assignment,
+    Batch,
+    Entry,
+    Gap,
+    Heard,
+    Note,
+    Row,
+)
 from patrol_missions.engine.tracking.ledger_tables import (
     ASSIGNMENTS,
     CHECKPOINTS,
@@ -140,6 +151,10 @@ class Ledger:
         """
         settled = CHECKPOINTS.c.settled_s
         heard = select(JOURNAL.c.number).where(JOURNAL.c.unit == CHECKPOINTS.c.unit).exists()
+        # A stay that a restart would make out of the reports once more has to be known again then.
+        open_still = select(CHECKPOINTS.c.unit).where(
+            CHECKPOINTS.c.unit == STAYS.c.unit, settled.is_(None) | (settled < STAYS.c.end_s)
+        )
         old: Mapping[Table, Any] = {  # the journal first: a unit that is still in it keeps its checkpoint
             JOURNAL: JOURNAL.c.received_s < before,
             GAPS: GAPS.c.end_s < before,
@@ -149,7 +164,7 @@ class Ledger:
         }
         with self._database.writing() as connection:
             counts = {table.name: connection.execute(delete(table).where(what)).rowcount for table, what in old.items()}
-            done = STAYS.c.end_s < before
+            done = (STAYS.c.end_s < before) & ~open_still.exists()
             if delete_stays:
                 change: Any = delete(STAYS).where(done)
             else:
@@ -159,6 +174,29 @@ class Ledger:
             if float(connection.scalar(select(latest))) <= before:
                 connection.execute(update(LEDGER).values(forgotten_s=before))
         return counts
+
+    def take_back(self, unit: str, source: str, since: float, margin_s: float) -> tuple[dict[str, Any], list[Heard]]:
+        """Delete the reports of a unit that a source gave since a moment, and the stays that they had a part in.
+
+        :param margin_s: for how long before it stays may have ended by these reports
+        :returns: what is settled of the unit now, and its reports since then, in the order in which they came
+        """
+        theirs = JOURNAL.c.unit == unit
+        touched = (STAYS.c.unit == unit) & (STAYS.c.source == LIVE) & (STAYS.c.end_s >= since - margin_s)
+        with self._database.writing() as connection:
+            connection.execute(delete(JOURNAL).where(theirs, JOURNAL.c.source == source, JOURNAL.c.at_s >= since))
+            kept = _kept(connection, unit)
+            starts = [connection.scalar(select(func.min(STAYS.c.start_s)).where(touched))]
+            if kept["settled"] is not None and kept["settled_at"] >= since - margin_s:
+                starts.append(kept["settled"]["since"])
+            first = min((each for each in starts if each is not None), default=None)
+            if first is not None:  # a stay begins at a report, and that is all that one has to know to go on from it
+                kept = {"settled": None, "settled_at": math.nextafter(first, -math.inf)}
+                connection.execute(delete(STAYS).where(STAYS.c.unit == unit, STAYS.c.start_s >= first))
+                connection.execute(delete(GAPS).where(GAPS.c.unit == unit, GAPS.c.start_s >= first))
+                _replace(connection, CHECKPOINTS, Batch(checkpoints={unit: kept}).states(), ("settled_s", "state"))
+        later = theirs if kept["settled_at"] is None else theirs & (JOURNAL.c.at_s > kept["settled_at"])
+        return kept, list(self._journal(select(JOURNAL).where(later)))
 
     # --- going on
 
@@ -183,6 +221,21 @@ class Ledger:
             .where(settled.is_(None) | (JOURNAL.c.at_s > settled))
         )
         yield from self._journal(query)
+
+    def said(self, source: str) -> list[tuple[Note, Heard | None]]:
+        """All notes by their time, and the report that a source gave of the unit with each."""
+        same = (JOURNAL.c.unit == NOTES.c.unit) & (JOURNAL.c.at_s == NOTES.c.at_s) & (JOURNAL.c.source == source)
+        notes = [column.label(f"note_{column.name}") for column in NOTES.c]
+        query = select(*notes, JOURNAL).select_from(NOTES.outerjoin(JOURNAL, same)).order_by(NOTES.c.at_s)
+        with self._database.reading() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [
+            (
+                _note({column.name: row[f"note_{column.name}"] for column in NOTES.c}),
+                Heard.of(row) if row["number"] else None,
+            )
+            for row in rows
+        ]
 
     def silent_since(self) -> dict[str, float]:
         """Units whose last stay ended unheard, and when."""
@@ -218,10 +271,7 @@ class Ledger:
         """What people said, by its time."""
         query = select(NOTES).where(NOTES.c.at_s.between(*between)).order_by(NOTES.c.at_s, NOTES.c.unit)
         with self._database.reading() as connection:
-            return [
-                Note(row["kind"], row["at_s"], row["unit"], row["mission_id"], row["author"], row["text"])
-                for row in connection.execute(query).mappings()
-            ]
+            return [_note(dict(row)) for row in connection.execute(query).mappings()]
 
     def visits(self, between: Between) -> tables.Table:
         """Visits as the algorithms take them; see :func:`visits_table.table`."""
@@ -243,6 +293,16 @@ class Ledger:
             found = connection.execute(query.order_by(JOURNAL.c.number).execution_options(yield_per=_AT_ONCE))
             for row in found.mappings():
                 yield Heard.of(dict(row))
+
+
+def _note(row: Mapping[str, Any]) -> Note:
+    return Note(row["kind"], row["at_s"], row["unit"], row["mission_id"], row["author"], row["text"])
+
+
+def _kept(connection: Connection, unit: str) -> dict[str, Any]:
+    """What is settled of a unit."""
+    state = connection.scalar(select(CHECKPOINTS.c.state).where(CHECKPOINTS.c.unit == unit))
+    return {"settled": None, "settled_at": None} if state is None else dict(json.loads(state))
 
 
 def _make(database: Database, connection: Connection, ground: Ground) -> None:

@@ -5,6 +5,7 @@ Whatever is told at once may be put right by a report that comes late; what is h
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from patrol_missions.engine.tracking.timers import Mission, Presence
 from patrol_missions.engine.tracking.track import Track
 
 FIX, ENTERED, LEFT, SILENT, BACK = "fix", "entered", "left", "silent", "back"
+WAITING = "waiting"
 
 Project = Callable[[np.ndarray, np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 """Longitudes and latitudes to metres of the grid."""
@@ -139,14 +141,7 @@ class Tracker:
         :param now: seconds since 1970 UTC
         :param latest: what they are held against that may be from the future, where our clock is in doubt
         """
-        until = now if latest is None else latest
-        believed = []
-        for fix in fixes:
-            refusal = self._belief.refusal(fix, until)
-            if refusal is None:
-                believed.append(fix)
-            else:
-                self.refused[refusal] += 1
+        believed = self._believed(fixes, now if latest is None else latest)
         if not believed:
             return []
         x, y = self._project(
@@ -228,7 +223,52 @@ class Tracker:
             self._count(name, stay)
         return self._time(cells, now)
 
+    def begin_again(
+        self, name: str, kept: Mapping[str, Any], heard: Iterable[tuple[Fix, float]], now: float
+    ) -> list[Event]:
+        """Put a unit to what is settled of it, and take its later reports anew: some of them are taken back.
+
+        :param heard: reports, and what each is held against
+        """
+        old = self._units.get(name)
+        since = -math.inf if kept["settled_at"] is None else kept["settled_at"]
+        lost = [timer for timer in self._timers.values() if self._lose(timer, name, since)]
+        unit = self._units[name] = _Unit(Track.resumed(self._rules, self._alarms.lateness_s, kept), now)
+        unit.cell = None if old is None else old.cell
+        events: list[Event] = []
+        for fix, latest in heard:
+            events += [each for each in self.take([fix], now, latest) if each.kind in (ENTERED, LEFT)]
+        if unit.track.state is None and unit.cell is not None:
+            events.append(Event(LEFT, now, name, unit.cell))
+            unit.cell = None
+        return [*events, *(self._told_anew(timer, now) for timer in lost)]
+
     # --- inside
+
+    def _lose(self, timer: _Timer, name: str, since: float) -> bool:
+        """Take a unit's later stays from a mission; whether it was there at all."""
+        near = any(name in self._near[cell] for cell in timer.mission.cells)
+        gone = [each for each in timer.final if each.unit == name and each.start > since]
+        for each in gone:
+            del timer.final[each]
+        return near or bool(gone)
+
+    def _told_anew(self, timer: _Timer, now: float) -> Event:
+        """How far a mission really is, whatever was told of it before."""
+        done = self._minutes(timer)
+        timer.told = timers.level(timer.mission, done, self._alarms.amber) if done > 0 else ""
+        mission = timer.mission
+        return Event(timer.told or WAITING, now, cell=mission.cells[0], mission=mission.mission_id, minutes=done)
+
+    def _believed(self, fixes: Sequence[Fix], now: float) -> list[Fix]:
+        found = []
+        for fix in fixes:
+            refusal = self._belief.refusal(fix, now)
+            if refusal is None:
+                found.append(fix)
+            else:
+                self.refused[refusal] += 1
+        return found
 
     def _moved(self, name: str, unit: _Unit, cells: dict[Cell, None]) -> list[Event]:
         """Entered and left, as far as it was not told yet; the cells concerned are added to ``cells``."""
