@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import open_ledger
 
 ALWAYS = (-1e9, 1e12)
-SHORTEST_S, LONGEST_S = 0.02, 0.5
-"""How long a life is once the gateway can be reached."""
+LONGEST_S = 0.05
+"""A life is no longer than this after it was doomed, about ten reports."""
 
 SETTINGS: dict[str, Any] = {
     "grid": {"crs": UTM, "size_m": 250},
@@ -57,16 +58,26 @@ class Vehicles:
     def __init__(self, reports: dict[str, list[Fix]]) -> None:
         self.left = {unit: fixes[::-1] for unit, fixes in reports.items()}
 
-    def drive(self, port: int, seconds: float) -> None:
-        """Send for so long, or until all is answered; ``OSError`` when the gateway is gone."""
-        end = time.monotonic() + seconds
+    @property
+    def count(self) -> int:
+        """How many reports are left."""
+        return sum(map(len, self.left.values()))
+
+    def drive(self, port: int, until: int = 0, doom: Callable[[], None] | None = None) -> None:
+        """Send all; ``OSError`` when the gateway is gone.
+
+        :param doom: called when no more than ``until`` are left
+        """
         with ExitStack() as closing:
             lines = {}
             for unit in self.left:
                 line = closing.enter_context(socket.create_connection(("127.0.0.1", port), 10))
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 lines[unit] = line
-            while any(self.left.values()) and time.monotonic() < end:
+            while self.count:
+                if doom is not None and self.count <= until:
+                    doom()
+                    doom = None
                 sent = [unit for unit, fixes in self.left.items() if fixes]
                 for unit in sent:
                     fix = self.left[unit][-1]
@@ -86,20 +97,17 @@ def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **mo
     vehicles = Vehicles(coming(world, seed))
     missions = [{**vars(each), "cells": [list(cell) for cell in each.cells]} for each in world.missions]
     settings = {**SETTINGS, "missions": missions, **more}
-    total = sum(map(len, vehicles.left.values()))
+    total = vehicles.count
     answered = []
-    for _ in range(times):
+    for until in sorted(rng.sample(range(1, total + 1), times), reverse=True):
         with Gateway(folder, **settings) as gateway:
-            port = gateway.port("phones")
-            killing = threading.Timer(rng.uniform(SHORTEST_S, LONGEST_S), gateway.process.kill)
-            killing.start()
+            killing = threading.Timer(rng.uniform(0, LONGEST_S), gateway.process.kill)
             with suppress(OSError):
-                vehicles.drive(port, 60.0)
+                vehicles.drive(gateway.port("phones"), until, killing.start)
             killing.join()
-            answered.append(total - sum(map(len, vehicles.left.values())))
+            answered.append(total - vehicles.count)
     with Gateway(folder, **settings) as gateway, gateway.client() as client:
-        vehicles.drive(gateway.port("phones"), 600.0)
-        assert not any(vehicles.left.values())
+        vehicles.drive(gateway.port("phones"))
         time.sleep(0.5)  # the last reports are answered before they are tracked
         snapshot = client.ask("snapshot")
         assert client.ask("stop")["ok"]
