@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -25,9 +26,35 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+class Running:
+    """A server that can be stopped and started again."""
+
+    def __init__(self, command: list[str], folder: Path, port: int, user: dict[str, Any]) -> None:
+        self._command, self._folder, self._user = command, folder, user
+        self.port = port
+        self.start()
+
+    def start(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(self._command, cwd=self._folder, stdout=log, stderr=log, **self._user)
+        _wait(self.port, self._server, self._folder / "log")
+
+    def stop(self) -> None:
+        """At once, as with a cable pulled: nobody is asked to end."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(30)
+
+
 @contextmanager
 def running(binaries: Path) -> Iterator[int]:
     """The port of a running server, whose user ``postgres`` has the password."""
+    with restartable(binaries) as server:
+        yield server.port
+
+
+@contextmanager
+def restartable(binaries: Path) -> Iterator[Running]:
+    """A running server, whose user ``postgres`` has the password."""
     user = {}
     if os.geteuid() == 0:  # which the server refuses to run as
         known = pwd.getpwnam("postgres")
@@ -42,14 +69,11 @@ def running(binaries: Path) -> Iterator[int]:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, **user)
         port = _free_port()
         command = [str(binaries / "postgres"), "-D", "data", "-p", str(port), "-k", str(folder), "-h", "127.0.0.1"]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **user)
+        server = Running(command, folder, port, user)
         try:
-            _wait(port, server, folder / "log")
-            yield port
+            yield server
         finally:
-            server.send_signal(signal.SIGQUIT)  # at once: nobody wants its data any more
-            server.wait(30)
+            server.stop()
     finally:
         shutil.rmtree(folder)
 

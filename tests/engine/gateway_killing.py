@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from gateway_process import Gateway
+from gateway_process import Client, Gateway
 from tracking_reference import Reckoning
 from tracking_world import LATENESS_S, UTM, World, taxis
 
@@ -36,6 +36,12 @@ SETTINGS: dict[str, Any] = {
     "checkpoint_s": 2.0,
     "keep_days": 100_000,
 }
+
+
+def settings_of(world: World) -> dict[str, Any]:
+    """Settings of a gateway that times a world's missions."""
+    missions = [{**vars(each), "cells": [list(cell) for cell in each.cells]} for each in world.missions]
+    return {**SETTINGS, "missions": missions}
 
 
 def coming(world: World, seed: int) -> dict[str, list[Fix]]:
@@ -89,14 +95,15 @@ class Vehicles:
                         raise ConnectionResetError
                     if b" 200 " in answer:
                         self.left[unit].pop()
+                    else:
+                        time.sleep(0.05)
 
 
 def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **more: Any) -> dict[str, Any]:
     """Kill a gateway so many times, let it come to its end, and stop it; the last snapshot and figures."""
     rng = random.Random(seed)
     vehicles = Vehicles(coming(world, seed))
-    missions = [{**vars(each), "cells": [list(cell) for cell in each.cells]} for each in world.missions]
-    settings = {**SETTINGS, "missions": missions, **more}
+    settings = {**settings_of(world), **more}
     total = vehicles.count
     answered = []
     for until in sorted(rng.sample(range(1, total + 1), times), reverse=True):
@@ -108,16 +115,29 @@ def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **mo
             answered.append(total - vehicles.count)
     with Gateway(folder, **settings) as gateway, gateway.client() as client:
         vehicles.drive(gateway.port("phones"))
-        time.sleep(0.5)  # the last reports are answered before they are tracked
-        snapshot = client.ask("snapshot")
-        assert client.ask("stop")["ok"]
-        assert gateway.process.wait(30) == 0
+        snapshot = ended(gateway, client)
     return {"snapshot": snapshot, "sent": total, "answered": answered}
+
+
+def ended(gateway: Gateway, client: Client) -> dict[str, Any]:
+    """Stop a gateway once it has tracked all; how everything was."""
+    time.sleep(0.5)  # the last reports are answered before they are tracked
+    snapshot = client.ask("snapshot")
+    assert client.ask("stop")["ok"]
+    assert gateway.process.wait(30) == 0
+    return snapshot
 
 
 def check(folder: Path, world: World, times: int, seed: int, target: str, **more: Any) -> dict[str, Any]:
     """Kill so many times; afterwards all is as if nothing had happened. What a person wants to know of it."""
     found = kill_again_and_again(folder, world, times, seed, ledger=target, **more)
+    between = [number for number in found["answered"] if 0 < number < found["sent"]]
+    told = {"kills": times, "in the middle of the reports": len(set(between)), "reports": found["sent"]}
+    return told | compare(world, target, found["snapshot"])
+
+
+def compare(world: World, target: str, snapshot: dict[str, Any]) -> dict[str, Any]:
+    """A ledger and the last snapshot are those of the plain reckoning; what a person wants to know of it."""
     reckoned: Reckoning = world.reckoned()
     with open_ledger(target) as ledger:
         journal = [
@@ -134,10 +154,10 @@ def check(folder: Path, world: World, times: int, seed: int, target: str, **more
         (one[0], one[4], other[3]) for one, other in zip(theirs, theirs[1:]) if one[0] == other[0] and one[4] < other[3]
     )
     minutes = reckoned.minutes()
-    assert {name: round(each, 6) for name, each in found["snapshot"]["minutes"].items()} == {
+    assert {name: round(each, 6) for name, each in snapshot["minutes"].items()} == {
         name: round(each, 6) for name, each in minutes.items()
     }
-    levels = {each["mission"]: each["event"] for each in found["snapshot"]["events"] if "mission" in each}
+    levels = {each["mission"]: each["event"] for each in snapshot["events"] if "mission" in each}
     for mission in world.missions:
         done = minutes[mission.mission_id]
         if done > mission.most_minutes:
@@ -146,11 +166,7 @@ def check(folder: Path, world: World, times: int, seed: int, target: str, **more
             assert levels[mission.mission_id] in ("done", "over")
         elif done:
             assert mission.mission_id in levels
-    between = [number for number in found["answered"] if 0 < number < found["sent"]]
-    return {
-        "kills": times, "in the middle of the reports": len(set(between)), "reports": found["sent"],
-        "journal": len(journal), "stays": len(stays), "gaps": len(gaps), "minutes": round(sum(minutes.values()), 2),
-    }  # fmt: skip
+    return {"journal": len(journal), "stays": len(stays), "gaps": len(gaps), "minutes": round(sum(minutes.values()), 2)}
 
 
 if __name__ == "__main__":

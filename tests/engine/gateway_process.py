@@ -14,7 +14,7 @@ from pathlib import Path
 from patrol_missions.core import messages
 
 BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import patrol_missions; del sys.path[0]; "
+    "import sys; sys.path.insert(0, sys.argv[1]); import patrol_missions; del sys.path[0]\n"
     "from patrol_missions.engine.tracking.gateway import main; main(sys.argv[2:])"
 )
 CRS = "EPSG:32633"
@@ -99,14 +99,27 @@ class Client:
 
 
 class Gateway:
-    """A running gateway."""
+    """A running gateway.
 
-    def __init__(self, folder: Path, /, **more) -> None:
+    :param before: what its Python does first
+    """
+
+    def __init__(self, folder: Path, /, before: str = "", **more) -> None:
         self.folder = folder / "run"
         given = settings(folder, **more)
         path = folder / "settings.json"
         path.write_text(json.dumps(given))
-        command = [sys.executable, "-I", "-u", "-X", "utf8", "-c", BOOTSTRAP, os.environ["PATROL_STAGE"], str(path)]
+        command = [
+            sys.executable,
+            "-I",
+            "-u",
+            "-X",
+            "utf8",
+            "-c",
+            f"{before}\n{BOOTSTRAP}",
+            os.environ["PATROL_STAGE"],
+            str(path),
+        ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
         self.first = messages.decode(self.process.stdout.readline().decode())
 

@@ -63,7 +63,7 @@ class World:
         return Tracker(projection(UTM), Rules(), Belief(), Alarms(lateness_s=LATENESS_S), self.missions)
 
 
-def made_up(seconds: int = 86_400) -> World:
+def made_up(seconds: int = 86_400, first_s: int = 0) -> World:
     """Three cars in a few streets, now and then silent, astray or gone."""
     rng = random.Random(20260302)
     fixes = []
@@ -77,9 +77,9 @@ def made_up(seconds: int = 86_400) -> World:
             x, y = (min(max(each + rng.uniform(-step, step), 0.0), 1_800.0) for each in (x, y))
             astray = 50_000.0 if rng.random() < 0.01 else 0.0
             longitude, latitude = -122.4 + (x + astray) / 88_000, 37.75 + y / 111_000
-            fixes.append(Fix(unit, float(at), round(longitude, 6), round(latitude, 6)))
+            fixes.append(Fix(unit, float(first_s + at), round(longitude, 6), round(latitude, 6)))
     fixes.sort(key=lambda each: each.at)
-    return World(fixes, -3600, 4)
+    return World(fixes, first_s - 3600, 1 + seconds // SHIFT_S)
 
 
 def taxis(path: Path, days: float) -> World:
