@@ -15,14 +15,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gateway_process import LATITUDE, LONGITUDE, Client, Gateway, settings, taip
+from gateway_process import CRS, LATITUDE, LONGITUDE, Client, Gateway, settings, taip
 
 from patrol_missions.core import messages
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_journal import Journal
 from patrol_missions.engine.tracking.gateway_settings import Settings, owned
-from patrol_missions.engine.tracking.ledger_rows import Gap, Heard
+from patrol_missions.engine.tracking.ledger import Ground, open_ledger
+from patrol_missions.engine.tracking.ledger_rows import Batch, Entry, Gap, Heard
 from patrol_missions.engine.tracking.stays import Rules, Stay
 
 METRE = 1 / 67_800  # degrees of longitude here
@@ -156,6 +157,122 @@ def test_a_unit_is_entered_by_hand_and_taken_back(gateway, tmp_path):
     gateway.end()
     kinds = [row[0] for row in sorted(rows(tmp_path, "patrol_notes", "kind, at_s, author"), key=lambda row: row[1])]
     assert kinds == ["entered by hand", "called away", "back", "undo"]
+
+
+def cells_of_visits(folder):
+    found = sorted(rows(folder, "patrol_stays", "start_s, end_s, col, row, unit, ended_by"))
+    return [(row[4], [row[2], row[3]], row[0], row[1], row[5]) for row in found]
+
+
+def last_fix(client, unit):
+    events = client.ask("snapshot")["events"]
+    return next(each for each in events if each["event"] == "fix" and each["unit"] == unit)
+
+
+def test_what_is_entered_by_hand_outlives_the_gateway(tmp_path):
+    missions = [mission([1565, 23271], time.time() - 60), {**mission([1600, 23300], time.time()), "mission_id": "m2"}]
+    now = int(time.time())
+    more = {"missions": missions, "rules": {"fastest_mps": 1e9}}
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
+        drive(car, "car 1", now - 300, 5)
+        assert client.ask("enter", unit="foot 1", mission="m1")["ok"]
+        assert client.ask("enter", unit="foot 1", mission="m2")["ok"]
+        assert client.ask("enter", unit="foot 2", mission="m1")["ok"]
+        assert client.ask("undo", unit="foot 2")["ok"]
+        assert client.ask("enter", unit="foot 3", mission="m1")["ok"]
+        assert client.ask("leave", unit="foot 3")["ok"]
+        client.until_event("fix", at=now - 10.0, unit="car 1")
+        assert client.ask("away", unit="car 1")["ok"]
+        time.sleep(0.5)
+        there = last_fix(client, "foot 1")
+        gateway.end(signal.SIGKILL)
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
+        found = client.ask("snapshot")
+        assert found["by_hand"] == ["foot 1"]
+        assert list(found["away"]) == ["car 1"]
+        end = time.monotonic() + 10
+        while last_fix(client, "foot 1")["at"] <= there["at"]:
+            assert time.monotonic() < end
+        again = last_fix(client, "foot 1")
+        assert (again["longitude"], again["latitude"]) == (there["longitude"], there["latitude"])
+        assert client.ask("undo", unit="foot 1")["undone"] == "entered by hand"
+        assert client.ask("snapshot")["by_hand"] == ["foot 1"], "where it was entered before"
+        car.sendall(taip("car 1", now))
+        client.until_event("fix", unit="car 1", at=float(now))
+        assert client.ask("stop")["ok"]
+        assert gateway.process.wait(15) == 0
+    ended = {unit: why for unit, _, _, _, why in cells_of_visits(tmp_path)}
+    assert ended["car 1"] == "called away"
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client:
+        assert client.ask("snapshot")["by_hand"] == [], "the watch was ended"
+
+
+def test_undo_takes_back_what_an_entry_by_hand_made(tmp_path):
+    """The unit's own reports are all that counts, as if nobody had entered it."""
+    now = int(time.time())
+    missions = [mission([1700, 23300], now - 60)]
+    more = {"alarms": {"lateness_s": 0.5}, "missions": missions, "rules": {"fastest_mps": 1e9}}
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
+        drive(car, "car1", now - 300, 5)
+        client.until_event("fix", at=now - 10.0)
+        (cell,) = (each["cell"] for each in client.ask("snapshot")["events"] if each["event"] == "entered")
+        for place in ({"mission": "m1"}, {"cell": [1800, 23300]}, {"cell": [1900, 23300]}):
+            assert client.ask("enter", unit="car1", **place)["ok"]
+            time.sleep(0.8)
+        client.until_event("started", mission="m1")
+        assert client.ask("snapshot")["minutes"]["m1"] > 0
+        time.sleep(0.3)
+        assert [each[1] for each in cells_of_visits(tmp_path)] == [cell, [1700, 23300]]
+        for _ in range(3):
+            assert client.ask("undo", unit="car1")["undone"] == "entered by hand"
+        assert client.until_event("waiting", mission="m1")["minutes"] == 0
+        assert client.until_event("entered", unit="car1", cell=cell)
+        snapshot = client.ask("snapshot")
+        assert snapshot["minutes"] == {"m1": 0}
+        assert {each["event"] for each in snapshot["events"] if "mission" in each} == {"waiting"}
+        car.sendall(taip("car1", now + 2))
+        client.until_event("fix", at=now + 2.0)
+        assert client.ask("stop")["ok"]
+        assert gateway.process.wait(15) == 0
+    assert cells_of_visits(tmp_path) == [("car1", cell, now - 300, now + 2, "left")]
+    assert {row[0] for row in rows(tmp_path, "patrol_journal", "source")} == {"cars"}
+    assert sorted(row[0] for row in rows(tmp_path, "patrol_notes", "kind")) == ["entered by hand"] * 3 + ["undo"] * 3
+
+
+def test_what_is_too_old_is_forgotten_at_the_start_and_every_day(tmp_path):
+    def write(day):
+        at = time.time() - 86_400 * day
+        stay = Entry.of("car1", Stay((day, 0), at, at + 600), Rules())
+        with open_ledger(tmp_path / "ledger.db", Ground(CRS), create=True) as ledger:
+            ledger.write(Batch([Heard(Fix("car1", at, LONGITUDE, LATITUDE), at)], [stay]))
+
+    def forgotten(count):
+        end = time.monotonic() + 10
+        while sum(unit == "" for unit, _, _, _, _ in cells_of_visits(tmp_path)) < count:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    write(11)
+    write(9)
+    short_days = "import asyncio; sleep = asyncio.sleep\nasyncio.sleep = lambda s, *more: sleep(min(s, 0.2), *more)"
+    with Gateway(tmp_path, before=short_days, keep_days=10):
+        forgotten(1)
+        write(12)
+        forgotten(2)
+    assert {(unit, cell[0]) for unit, cell, _, _, _ in cells_of_visits(tmp_path)} == {("", 11), ("", 12), ("car1", 9)}
+    assert len(rows(tmp_path, "patrol_journal")) == 1
+
+
+def test_missions_that_are_set_later_have_what_patrol_did_before(gateway):
+    now = int(time.time())
+    with gateway.client() as client, gateway.car() as car:
+        drive(car, "car1", now - 1200, 13)
+        cell = client.until_event("entered")["cell"]
+        drive(car, "car1", now - 420, 5, LONGITUDE + 1000 * METRE)
+        client.until_event("visit", cell=cell)
+        assert client.ask("missions", missions=[mission(cell, now - 1300)])["ok"]
+        client.until_event("amber", mission="m1")
+        assert client.ask("snapshot")["minutes"]["m1"] == pytest.approx(13, abs=0.2)
 
 
 def test_sources_are_started_and_stopped(gateway):
