@@ -197,8 +197,9 @@ def test_what_is_entered_by_hand_outlives_the_gateway(tmp_path):
         assert (again["longitude"], again["latitude"]) == (there["longitude"], there["latitude"])
         assert client.ask("undo", unit="foot 1")["undone"] == "entered by hand"
         assert client.ask("snapshot")["by_hand"] == ["foot 1"], "where it was entered before"
-        car.sendall(taip("car 1", now))
-        client.until_event("fix", unit="car 1", at=float(now))
+        later = int(time.time()) + 2
+        car.sendall(taip("car 1", later))
+        client.until_event("fix", unit="car 1", at=float(later))
         assert client.ask("stop")["ok"]
         assert gateway.process.wait(15) == 0
     ended = {unit: why for unit, _, _, _, why in cells_of_visits(tmp_path)}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import resource
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Union
 
@@ -25,7 +27,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.storage import database
 from patrol_missions.engine.storage.sqlite import SqliteFile
-from patrol_missions.engine.tracking.fixes import Fix
+from patrol_missions.engine.tracking.fixes import Belief, Fix
 from patrol_missions.engine.tracking.ledger import Ground, Ledger, open_ledger
 from patrol_missions.engine.tracking.ledger_rows import (
     CALLED_AWAY,
@@ -37,7 +39,9 @@ from patrol_missions.engine.tracking.ledger_rows import (
     Heard,
     Note,
 )
-from patrol_missions.engine.tracking.stays import Stay
+from patrol_missions.engine.tracking.stays import Rules, Stay
+from patrol_missions.engine.tracking.timers import Mission
+from patrol_missions.engine.tracking.tracker import Alarms, Tracker
 
 Place = Union[File, Server]
 GROUND = Ground("EPSG:26910")
@@ -325,6 +329,65 @@ def test_a_killed_process_loses_and_doubles_nothing_on_postgresql(
     server: Server, stage: Path, told: list[Heard], whole: set[Entry]
 ) -> None:
     assert check_killed(server, stage, 15, told, whole) > 20
+
+
+# --- reports that are taken back
+
+
+class Ledgered:
+    """A tracker and its ledger, as a gateway has them."""
+
+    def __init__(self, ledger: Ledger, missions: Sequence[Mission]) -> None:
+        self.ledger = ledger
+        self.tracker = Tracker(plane, Rules(), Belief(), Alarms(), missions)
+
+    def take(self, told: Sequence[Heard], rng: random.Random) -> None:
+        for each in told:
+            self.tracker.take([each.fix], each.received_at)
+            self.write([each], rng.random() < 0.1)
+
+    def write(self, told: Sequence[Heard] = (), keeps: bool = False) -> None:
+        stays = [Entry.of(unit, stay, RULES) for unit, stay in self.tracker.settled()]
+        self.ledger.write(Batch(told, stays, checkpoints=self.tracker.kept() if keeps else {}))
+
+    def end(self) -> tuple[list[Entry], dict[str, float]]:
+        minutes = self.tracker.minutes()
+        self.tracker.close()
+        self.write()
+        return self.ledger.stays(ALWAYS), minutes
+
+
+def plane(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return longitude * ledger_process.METRES, latitude * ledger_process.METRES
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_taken_back_was_never_there(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    own = [each for each in reports()[: rng.randrange(50, 300)] if each.fix.unit == "A1"]
+    since = own[-1].received_at + rng.uniform(1, 200)
+    by_hand = [
+        Heard(Fix("A1", since + 10.0 * number, 0.001 * rng.random(), 0.0), since + 10.0 * number, "manual")
+        for number in range(rng.randrange(1, 60))
+    ]
+    until = by_hand[-1].received_at
+    later = [Heard(replace(each.fix, at=until + 15.0 * number), until + 15.0 * number, "radio")
+             for number, each in enumerate(own[-9:])]  # fmt: skip
+    cells = sorted({(col, row) for col in range(-3, 4) for row in range(-3, 4)})
+    missions = [Mission(str(cell), (cell,), 0.0, 1e9) for cell in cells]
+    found = []
+    for name, undone in (("plain", []), ("undone", by_hand)):
+        with open_ledger(tmp_path / name, GROUND, create=True) as ledger:
+            watch = Ledgered(ledger, missions)
+            watch.take(own, rng)
+            watch.take(undone, rng)
+            if undone:
+                kept, heard = ledger.take_back("A1", "manual", since, RULES.gap_s)
+                again = [(each.fix, each.received_at) for each in heard]
+                watch.tracker.begin_again("A1", kept, again, until)
+            watch.take(later, rng)
+            found.append((*watch.end(), list(ledger.journal(ALWAYS))))
+    assert found[0] == found[1]
 
 
 # --- faults, each a sentence; the same batch is taken afterwards
