@@ -33,7 +33,7 @@ SETTINGS: dict[str, Any] = {
     "grid": {"crs": UTM, "size_m": 250},
     "limits": {"units": "any", "reports_per_second": 1e6, "reports_at_once": 1_000_000},
     "sources": [{"kind": "http", "name": "phones", "port": 0}],
-    "checkpoint_s": 2.0,
+    "checkpoint_s": 1.0,
     "keep_days": 100_000,
 }
 
@@ -174,7 +174,7 @@ if __name__ == "__main__":
     from audit_places import Server
 
     kills, *where = sys.argv[1:]
-    night = taxis(Path(__file__).resolve().parents[3] / "shared/data/gps/sf_taxi_cabspotting_3units.csv.gz", 6)
+    night = taxis(Path(__file__).resolve().parents[3] / "shared/data/gps/sf_taxi_cabspotting_3units.csv.gz", 12)
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         address = str(Path(name) / "ledger.db")
         if where:

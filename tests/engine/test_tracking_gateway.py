@@ -445,6 +445,41 @@ def test_killed_at_any_moment_no_minute_is_lost_or_doubled(tmp_path):
     assert len(rows(tmp_path, "patrol_journal")) == len(reports)
 
 
+def test_a_gap_that_began_before_the_gateway_died_is_written(tmp_path):
+    now = int(time.time())
+    with Gateway(tmp_path, checkpoint_s=1.0) as gateway, gateway.client() as client, gateway.car() as car:
+        drive(car, "car1", now - 3000, 5)
+        drive(car, "car1", now - 2000, 5)
+        client.until_event("fix", at=now - 2000 + 290.0)
+        time.sleep(1.5)
+        gateway.end(signal.SIGKILL)
+    assert len(rows(tmp_path, "patrol_gaps")) == 0
+    with Gateway(tmp_path) as gateway, gateway.client() as client, gateway.car() as car:
+        drive(car, "car1", now - 1700, 5, LONGITUDE + 1000 * METRE)
+        client.until_event("fix", at=now - 1700 + 290.0)
+        gateway.end()
+    assert rows(tmp_path, "patrol_gaps", "start_s, end_s") == [(now - 3000 + 290, now - 2000)]
+
+
+def test_a_stay_that_silence_ended_is_not_continued_by_a_restart(tmp_path):
+    """Reports that were kept back come once the unit was given up: they begin a stay, and none is lost in the old one."""
+    start = int(time.time()) - 100
+    more = {"rules": {"gap_s": 2.0}, "alarms": {"lateness_s": 0.5, "silent_s": 1.0}, "checkpoint_s": 1000.0}
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
+        car.sendall(taip("car1", start) + taip("car1", start + 1))
+        client.until_event("left", unit="car1")
+        car.sendall(taip("car1", start + 2) + taip("car1", start + 3))
+        client.until_event("fix", at=start + 3.0)
+        time.sleep(0.5)
+        gateway.end(signal.SIGKILL)
+    with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
+        car.sendall(taip("car1", start + 4))
+        client.until_event("fix", at=start + 4.0)
+        assert client.ask("stop")["ok"]
+        assert gateway.process.wait(15) == 0
+    assert [each[2:4] for each in cells_of_visits(tmp_path)] == [(start, start + 1), (start + 2, start + 4)]
+
+
 def test_a_mission_s_minutes_outlive_the_gateway(tmp_path):
     start = int(time.time()) - 3000
     missions = [mission([1565, 23271], start)]
