@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from operator import ne
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import open_ledger
 
 ALWAYS = (-1e9, 1e12)
-LONGEST_S = 0.05
-"""A life is no longer than this after it was doomed, about ten reports."""
+LONGEST_S = 1.5
+"""A life is no longer than this after it was doomed: often long enough for what is known of the units to be kept."""
 
 SETTINGS: dict[str, Any] = {
     "grid": {"crs": UTM, "size_m": 250},
@@ -105,18 +106,20 @@ def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **mo
     vehicles = Vehicles(coming(world, seed))
     settings = {**settings_of(world), **more}
     total = vehicles.count
-    answered = []
-    for until in sorted(rng.sample(range(1, total + 1), times), reverse=True):
+    answered, kept = [], [{}]
+    for until in sorted(rng.sample(range(total // 3, total + 1), times), reverse=True):
         with Gateway(folder, **settings) as gateway:
             killing = threading.Timer(rng.uniform(0, LONGEST_S), gateway.process.kill)
             with suppress(OSError):
                 vehicles.drive(gateway.port("phones"), until, killing.start)
             killing.join()
             answered.append(total - vehicles.count)
+        with open_ledger(settings["ledger"]) as ledger:
+            kept.append(ledger.checkpoints())
     with Gateway(folder, **settings) as gateway, gateway.client() as client:
         vehicles.drive(gateway.port("phones"))
         snapshot = ended(gateway, client)
-    return {"snapshot": snapshot, "sent": total, "answered": answered}
+    return {"snapshot": snapshot, "sent": total, "answered": answered, "kept": sum(map(ne, kept, kept[1:]))}
 
 
 def ended(gateway: Gateway, client: Client) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def check(folder: Path, world: World, times: int, seed: int, target: str, **more
     """Kill so many times; afterwards all is as if nothing had happened. What a person wants to know of it."""
     found = kill_again_and_again(folder, world, times, seed, ledger=target, **more)
     between = [number for number in found["answered"] if 0 < number < found["sent"]]
-    told = {"kills": times, "in the middle of the reports": len(set(between)), "reports": found["sent"]}
+    told = {"kills": times, "in the middle of the reports": len(set(between)), "lives with a checkpoint": found["kept"]}
     return told | compare(world, target, found["snapshot"])
 
 
