@@ -27,7 +27,7 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import open_ledger
 
 ALWAYS = (-1e9, 1e12)
-LONGEST_S = 1.5
+LONGEST_S = 1.3
 """A life is no longer than this after it was doomed: often long enough for what is known of the units to be kept."""
 
 SETTINGS: dict[str, Any] = {
@@ -98,6 +98,8 @@ class Vehicles:
                         self.left[unit].pop()
                     else:
                         time.sleep(0.05)
+        if doom is not None:
+            doom()
 
 
 def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **more: Any) -> dict[str, Any]:
