@@ -27,8 +27,11 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import open_ledger
 
 ALWAYS = (-1e9, 1e12)
-LONGEST_S = 1.3
-"""A life is no longer than this after it was doomed: often long enough for what is known of the units to be kept."""
+PAUSE_S = 0.008
+"""Between the reports of a vehicle, so that a life is long enough for what is known of the vehicles to be kept."""
+
+LONGEST_S = 0.05
+"""A life is no longer than this after it was doomed."""
 
 SETTINGS: dict[str, Any] = {
     "grid": {"crs": UTM, "size_m": 250},
@@ -96,8 +99,7 @@ class Vehicles:
                         raise ConnectionResetError
                     if b" 200 " in answer:
                         self.left[unit].pop()
-                    else:
-                        time.sleep(0.05)
+                time.sleep(PAUSE_S)
         if doom is not None:
             doom()
 
@@ -109,7 +111,8 @@ def kill_again_and_again(folder: Path, world: World, times: int, seed: int, **mo
     settings = {**settings_of(world), **more}
     total = vehicles.count
     answered, kept = [], [{}]
-    for until in sorted(rng.sample(range(total // 3, total + 1), times), reverse=True):
+    for life in range(times):
+        until = total - rng.randrange(life * total // times, (life + 1) * total // times)
         with Gateway(folder, **settings) as gateway:
             killing = threading.Timer(rng.uniform(0, LONGEST_S), gateway.process.kill)
             with suppress(OSError):

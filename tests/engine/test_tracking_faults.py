@@ -27,7 +27,7 @@ HOUR_S = 3_600.0
 
 
 def test_killed_again_and_again_the_ledger_is_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    told = check(tmp_path, made_up(30_000), 3, 5, str(tmp_path / "ledger.db"))
+    told = check(tmp_path, made_up(14_000), 3, 5, str(tmp_path / "ledger.db"))
     assert told["in the middle of the reports"] >= 2, told
     assert told["stays"] > 10, told
 
