@@ -464,7 +464,7 @@ def test_a_gap_that_began_before_the_gateway_died_is_written(tmp_path):
 def test_a_stay_that_silence_ended_is_not_continued_by_a_restart(tmp_path):
     """Reports that were kept back come once the unit was given up; they begin a stay, and none is lost in the old."""
     start = int(time.time()) - 100
-    more = {"rules": {"gap_s": 2.0}, "alarms": {"lateness_s": 0.5, "silent_s": 1.0}, "checkpoint_s": 1000.0}
+    more = {"rules": {"gap_s": 1.0}, "alarms": {"lateness_s": 0.5, "silent_s": 1.0}, "checkpoint_s": 1000.0}
     with Gateway(tmp_path, **more) as gateway, gateway.client() as client, gateway.car() as car:
         car.sendall(taip("car1", start) + taip("car1", start + 1))
         client.until_event("left", unit="car1")

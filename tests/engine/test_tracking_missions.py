@@ -12,13 +12,13 @@ from tracking_world import LATENESS_S, World, made_up, taxis
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.tracker import FIX, Event, Tracker
 
-DAYS = 2
+DAYS = 1
 
 
 @pytest.fixture(scope="module", params=["made up", "taxis"])
 def world(request: pytest.FixtureRequest) -> World:
     if request.param == "made up":
-        return made_up()
+        return made_up(43_200)
     return taxis(request.getfixturevalue("shared_data") / "gps" / "sf_taxi_cabspotting_3units.csv.gz", DAYS)
 
 

@@ -10,6 +10,7 @@ import gzip
 import math
 import random
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from tracking_reference import SIZE, Plan, Reckoning, Report, utm_10
@@ -49,7 +50,9 @@ class World:
     def _add(self, name: str, cells: tuple[tuple[int, int], ...], start: int, end: int, *minutes: float) -> None:
         self.missions.append(Mission(name, cells, float(start), float(end), *minutes))
 
-    def reckoned(self) -> Reckoning:
+    def reckoned(self, heard: Collection[tuple[str, float]] | None = None) -> Reckoning:
+        """What comes of it, or of those reports (unit and second) that were heard."""
+        reports = [each for each in self.reports if heard is None or each[:2] in heard]
         plans = [
             Plan(
                 each.mission_id, frozenset(each.cells),
@@ -57,13 +60,13 @@ class World:
             )
             for each in self.missions
         ]  # fmt: skip
-        return Reckoning(self.reports, plans)
+        return Reckoning(reports, plans)
 
     def tracker(self) -> Tracker:
         return Tracker(projection(UTM), Rules(), Belief(), Alarms(lateness_s=LATENESS_S), self.missions)
 
 
-def made_up(seconds: int = 86_400, first_s: int = 0) -> World:
+def made_up(seconds: int, first_s: int = 0) -> World:
     """Three cars in a few streets, now and then silent, astray or gone."""
     rng = random.Random(20260302)
     fixes = []

@@ -106,7 +106,7 @@ class Journal:
         wait_s = EVERY_S
         while not self._ended:
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), wait_s)
+                await asyncio.wait_for(self._wanted.wait(), EVERY_S)
             self._wanted.clear()
             good = await self.flush()
             wait_s = EVERY_S if good else min(_LONGEST_WAIT_S, 2 * wait_s)
