@@ -597,16 +597,18 @@ def test_a_batch_that_failed_is_written_again_in_its_order():
 
 def test_gaps_and_calls_are_told_from_the_stays():
     journal, _ = journal_of(lambda batch: None)
-    journal.away["car1"] = 900.0
+    journal.away.update(car1=900.0, car2=500.0)
     entries = journal.settle(
         [
             ("car1", Stay((0, 0), 0.0, 300.0, gap=True)),
             ("car2", Stay((0, 0), 0.0, 300.0)),
             ("car1", Stay((1, 0), 700.0, 940.0)),
             ("car1", Stay((2, 0), 940.0, 2000.0)),
+            ("car2", Stay((0, 0), 300.0, 600.0, gap=True)),
+            ("car2", Stay((0, 0), 900.0, 1000.0)),
         ]
     )
-    assert [each.ended_by for each in entries] == ["gap", "left", "called away", "left"]
+    assert [each.ended_by for each in entries] == ["gap", "left", "called away", "left", "called away", "left"]
     batch, _ = journal._next()
     assert batch.gaps == [Gap("car1", 300.0, 700.0)]
 

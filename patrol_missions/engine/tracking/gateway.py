@@ -175,13 +175,18 @@ class Gateway:
 
     async def time_missions(self, missions: tuple[Mission, ...]) -> None:
         """Time these missions from now on, with what patrol did in them before."""
-        await self.journal.written()
-        stays = await asyncio.get_running_loop().run_in_executor(self._thread, self._stays_of, missions)
         self.missions = missions
         self.tracker.set_missions(missions)
-        self.clients.tell(self._remember(self.tracker.count(stays, self.now())))
         known = {each.mission_id for each in missions}
         self._last = {key: event for key, event in self._last.items() if key[0] != "mission" or key[1] in known}
+        await self.journal.written()
+        stays = self.journal.unwritten()
+        try:
+            stays += await asyncio.get_running_loop().run_in_executor(self._thread, self._stays_of, missions)
+        except PatrolError as error:
+            text = f"What patrol did in these missions before is not counted: {error} Set them again later."
+            self.clients.tell([{"event": "state", "at": self.now(), "text": text}])
+        self.clients.tell(self._remember(self.tracker.count(stays, self.now())))
 
     def begin_anew(self) -> None:
         """Forget where everybody is: the clock has been put to another moment."""

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from patrol_missions.core.errors import PatrolError, is_disk_full
@@ -70,14 +71,20 @@ class Journal:
             called = away is not None and stay.start <= away <= stay.end
             if away is not None and away <= stay.end:
                 del self.away[unit]
-            entries.append(Entry.of(unit, stay, self._rules, ended_by=CALLED_AWAY if called else LEFT))
+            # Who was called away may be heard no more; it is known what ended the stay.
+            known = replace(stay, gap=False) if called else stay
+            entries.append(Entry.of(unit, known, self._rules, ended_by=CALLED_AWAY if called else LEFT))
             since = self.silent_since.pop(unit, None)
             if since is not None and since < stay.start:
                 self._gaps.append(Gap(unit, since, stay.start))
-            if stay.gap:
+            if known.gap:
                 self.silent_since[unit] = stay.end
         self._stays += entries
         return entries
+
+    def unwritten(self) -> list[tuple[str, Stay]]:
+        """Final stays that are not written yet."""
+        return [(each.unit, each.stay) for each in self._stays]
 
     def note(self, note: Note) -> None:
         """Write what somebody said soon."""
