@@ -78,6 +78,8 @@ def test_a_timer_runs_while_a_unit_is_inside(model):
     assert (mission.state, mission.left_s(T0 + 6180)) == (DONE, -60.0)
     model.apply(timed("over", 30.5, T0 + 7000))
     assert mission.state == OVER
+    model.apply(timed("waiting", 0.0, T0 + 7100))
+    assert (mission.state, mission.minutes) == (WAITING, 0.0), "an entry by hand was undone"
 
 
 def test_an_older_position_does_not_move_a_unit_back(model):
