@@ -160,7 +160,7 @@ class Reckoning:
         self._silent: set[str] = set()
         self.told: list[Told] = []
         self.stays: list[tuple[str, int, int, int, int]] = []
-        for at, _, number in sorted(_moments(reports)):
+        for at, _, _, number in sorted(_moments(reports)):
             unit, heard_at, x, y = reports[number]
             if at == heard_at:
                 self._hear(unit, at, x, y)
@@ -209,14 +209,20 @@ class Reckoning:
             plan.level = max(plan.level, reached)
 
 
-def _moments(reports: Sequence[Report]) -> Iterator[tuple[int, int, int]]:
-    """Moments at which something may be told, which of one second come first, and the number of the report."""
+def _moments(reports: Sequence[Report]) -> Iterator[tuple[int, bool, int, int]]:
+    """Moments at which something may be told, which of one second come first, and the number of the report.
+
+    Reports come before what silence tells, and that by which unit was heard first.
+    """
     following: dict[str, int] = {}
+    ranks: dict[str, int] = {}
+    for unit, *_ in reports:
+        ranks.setdefault(unit, len(ranks))
     for number in range(len(reports) - 1, -1, -1):
         unit, at, _, _ = reports[number]
         quiet_s = following.get(unit, 1 << 60) - at
-        yield at, 0, number
-        for order, wait_s in ((1, SILENT_S), (2, GONE_S)):
+        yield at, False, number, number
+        for wait_s in (SILENT_S, GONE_S):
             if quiet_s > wait_s + 1:
-                yield at + wait_s + 1, order, number
+                yield at + wait_s + 1, True, ranks[unit], number
         following[unit] = at

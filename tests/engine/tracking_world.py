@@ -72,10 +72,12 @@ def made_up(seconds: int, first_s: int = 0) -> World:
     fixes = []
     for unit in ("A1", "B2", "C3"):
         at, x, y = rng.randrange(60), 600.0, 600.0
-        while at < seconds:
+        while True:
             if rng.random() < 0.02:
                 at += rng.choice((170, 185, 250, 310, 2_000))
             at += rng.choice((5, 10, 20, 60))
+            if at >= seconds:
+                break
             step = rng.choice((0.0, 0.0, 5.0, 40.0, 120.0))
             x, y = (min(max(each + rng.uniform(-step, step), 0.0), 1_800.0) for each in (x, y))
             astray = 50_000.0 if rng.random() < 0.01 else 0.0
