@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import threading
 import time
@@ -82,13 +83,16 @@ def test_a_server_that_is_started_again_is_told_and_nothing_is_lost(tmp_path: Pa
         assert disturbed(tmp_path, made_up(1_500), target, fault)["stays"] > 3
 
 
+def clock(ahead_s: str) -> str:
+    """What puts the clock of a gateway's computer."""
+    return f"import time; real_time = time.time\ntime.time = lambda: real_time() + {ahead_s}"
+
+
 def test_our_clock_may_be_put_forward_and_back(tmp_path: Path) -> None:
     """Reports of these very hours: for a clock that is put back they are from the future, for one put forward old."""
     put = tmp_path / "clock"
     put.write_text("0")
-    before = (
-        f"import time; real_time = time.time\ntime.time = lambda: real_time() + float(open({str(put)!r}).read() or 0)"
-    )
+    before = clock(f"float(open({str(put)!r}).read() or 0)")
 
     def fault(_gateway: Gateway, client: Client) -> None:
         for seconds, words in ((3 * HOUR_S, "put forward by 3.0 h"), (-3 * HOUR_S, "put back by 3.0 h")):
@@ -177,6 +181,26 @@ def test_a_receiver_is_unplugged_and_plugged_in_again(tmp_path: Path) -> None:
         plugged.unplug()
     assert journalled(tmp_path) == [first + second for second in range(0, 40, 5)]
     assert stays(tmp_path) == [(first, first + 35)]
+
+
+def test_a_receiver_s_clock_may_be_wrong_for_a_while(tmp_path: Path) -> None:
+    """Its reports are refused, and told to be; they are refused once more after a restart by when they would fit."""
+    first, source = int(time.time()) - 60, {"kind": "tcp_server", "name": "cars", "format": "taip", "port": 0}
+    with Gateway(tmp_path, sources=[source]) as gateway, gateway.client() as client, gateway.car() as car:
+        for second in (0, 10, 10 + 3 * 3_600, 20, 20 - 3 * 3_600, 30):
+            car.sendall(taip("car1", first + second))
+        client.until_event("fix", at=first + 30.0)
+        client.until_event("refused", refused={"from the future": 1, "too late": 1})
+        time.sleep(0.5)
+        gateway.end(signal.SIGKILL)
+    four_hours = clock(str(4 * HOUR_S))
+    with Gateway(tmp_path, before=four_hours, sources=[source]) as gateway, gateway.client() as client:
+        with gateway.car() as car:
+            car.sendall(taip("car1", first + 40))
+            client.until_event("fix", at=first + 40.0)
+        assert client.ask("stop")["ok"]
+        assert gateway.process.wait(15) == 0
+    assert stays(tmp_path) == [(first, first + 40)]
 
 
 def test_the_network_is_cut_and_comes_back(tmp_path: Path) -> None:
