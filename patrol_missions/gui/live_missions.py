@@ -23,7 +23,7 @@ def live_missions(layer: QgsVectorLayer, size_m: float) -> list[dict[str, Any]]:
         rows.append(
             {
                 "mission_id": str(feature["mission_id"]),
-                "cells": [list(cell) for cell in _cells(feature, size_m)],
+                "cells": [list(cell) for cell in cells_of(feature, size_m)],
                 "start": float(as_utc(feature["start"]).toSecsSinceEpoch()),
                 "end": float(as_utc(feature["end"]).toSecsSinceEpoch()),
                 "minutes": minutes,
@@ -33,7 +33,7 @@ def live_missions(layer: QgsVectorLayer, size_m: float) -> list[dict[str, Any]]:
     return rows
 
 
-def _cells(feature: QgsFeature, size_m: float) -> list[tuple[int, int]]:
+def cells_of(feature: QgsFeature, size_m: float) -> list[tuple[int, int]]:
     """The mission's cell, and of a drawn box all cells whose middle is in it."""
     column, row = parse_cell_id(str(feature["cell_id"]))
     cells = {(int(column), int(row))}

@@ -66,6 +66,26 @@ class Mission:
         return 60.0 * (self.dose_minutes - self.minutes_at(now))
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """What the missions of the running shifts have got of their minutes.
+
+    :param delivered: no mission counts with more than it was to get
+    :param running: begun, and not done yet
+    """
+
+    missions: int
+    done: int
+    running: int
+    planned: float
+    delivered: float
+
+    @property
+    def waiting(self) -> int:
+        """Missions where nobody has been yet."""
+        return self.missions - self.done - self.running
+
+
 class LiveModel:
     """Takes one event after the other.
 
@@ -115,6 +135,17 @@ class LiveModel:
             if mission is not None:
                 mission.state, mission.minutes, mission.at = _LEVELS[kind], float(event.get("minutes") or 0.0), at
                 self.changed.add(mission.mission_id)
+
+    def coverage(self, now: float) -> Coverage:
+        """How far the missions are whose shift runs."""
+        due = [mission for mission in self.missions.values() if mission.start <= now < mission.end]
+        return Coverage(
+            len(due),
+            sum(mission.state in (DONE, OVER) for mission in due),
+            sum(mission.state in (RUNNING, AMBER) for mission in due),
+            sum(mission.dose_minutes for mission in due),
+            sum(min(mission.minutes_at(now), mission.dose_minutes) for mission in due),
+        )
 
     def taken(self) -> tuple[set[str], set[str]]:
         """Units that moved and missions that changed since the last call."""

@@ -106,6 +106,11 @@ def starts_at(start: QDateTime) -> str:
     return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"
 
 
+def before(moment: QDateTime) -> str:
+    """Expression for features that start before a UTC time, in a form that files answer themselves."""
+    return f"\"start\" < to_datetime('{moment.toString(_MOMENT)}', '{_MOMENT}')"
+
+
 def natural(text: str) -> tuple[int, float, str]:
     """Sorts “9” before “10”, and numbers before names."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
@@ -12,6 +12,7 @@ from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QHeaderView,
+    QProgressBar,
     QTableWidget,
     QTableWidgetItem,
     QWidget,
@@ -29,10 +30,11 @@ from patrol_missions.gui.forms import (
     side_by_side,
     theme_icon,
 )
-from patrol_missions.gui.live_model import LiveModel, Unit
+from patrol_missions.gui.live_model import Coverage, LiveModel, Unit
 from patrol_missions.gui.live_overlay import clock
 from patrol_missions.gui.live_session import OFF, ON, STARTING, LiveSession
 from patrol_missions.gui.live_sources import SourceForm
+from patrol_missions.gui.nearby import DAYS, Recent
 from patrol_missions.gui.risk_here import Here
 
 _UNIT, _WHERE, _LEFT, _HEARD = range(4)
@@ -61,13 +63,20 @@ class LivePage(Page):
         self.stop_button = button(tr("S&top"), tr("End live tracking."), theme_icon("mActionStop"))
         self.start_button.clicked.connect(self._start)
         self.stop_button.clicked.connect(self.stop_wanted)
+        self.coverage, self.missions = QProgressBar(), Note()
+        explain(
+            self.coverage, tr("Minutes delivered"),
+            tr("Minutes that the missions of the running shift have had of patrol. More than a mission was to get does "
+               "not count for another one."),
+        )  # fmt: skip
         self.table = self._table()
         self.sound = QCheckBox(tr("Soun&d when a mission has its minutes"))
         explain(self.sound, tr("Sound"), tr("Beeps when a mission is done."))
         self._by_hand()
         self.risk = Card(tr("Risk here"), theme_icon("mActionIdentify"))
-        self._place, self._risks, self._reasons = Note(), Note(), quiet(Note())
-        for part in (self._place, self._risks, self._reasons):
+        self._place, self._tactic, self._risks = Note(), Note(), Note()
+        self._recent, self._reasons = Note(), quiet(Note())
+        for part in (self._place, self._tactic, self._risks, self._recent, self._reasons):
             self.risk.column.addWidget(part)
         self.counts = quiet(Note())
         self.admit_button = button(tr("T&rack these units"), tr("Let the units in that nobody named so far."))
@@ -75,6 +84,8 @@ class LivePage(Page):
         self.column.addWidget(self.status)
         self.column.addWidget(self.source)
         self.column.addLayout(side_by_side(self.start_button, self.stop_button))
+        self.column.addWidget(self.coverage)
+        self.column.addWidget(self.missions)
         self.column.addWidget(self.table)
         self.column.addLayout(self._hand_row)
         self.column.addWidget(self.sound)
@@ -141,6 +152,7 @@ class LivePage(Page):
         self.start_button.setVisible(off)
         self.start_button.setEnabled(not self._problem)
         self.stop_button.setVisible(not off)
+        self._tell_coverage(session.model.coverage(session.now()) if on else None)
         self.table.setVisible(on)
         for part in (self.enter_button, self.away_button, self.undo_button):
             part.setVisible(on)
@@ -154,7 +166,7 @@ class LivePage(Page):
         self.admit_button.setVisible(on and bool(session.quarantined))
 
     def show_risk(self, here: Here | None, place: str = "") -> None:
-        """Show what the forecast says of a place; None hides it."""
+        """Show what is known of a place; None hides it."""
         self.risk.setVisible(here is not None)
         if here is None:
             return
@@ -168,8 +180,11 @@ class LivePage(Page):
         ]
         head = tr("Times the district’s mean, and incidents expected in the shift:")
         self._risks.setText("\n".join([head, *lines]))
-        self._reasons.setText(here.reasons)
-        self._reasons.setVisible(bool(here.reasons))
+        tactic = tr("The mission here: {tactic}").format(tactic=here.tactic) if here.tactic else ""
+        reasons = tr("Why here: {reasons}").format(reasons=here.reasons) if here.reasons else ""
+        for part, text in ((self._tactic, tactic), (self._recent, _lately(here.recent)), (self._reasons, reasons)):
+            part.setText(text)
+            part.setVisible(bool(text))
 
     def _admit(self) -> None:
         for unit in sorted(self._session.quarantined):
@@ -217,6 +232,25 @@ class LivePage(Page):
                 if item.text() != text:
                     item.setText(text)
 
+    def _tell_coverage(self, coverage: Coverage | None) -> None:
+        self.missions.setVisible(coverage is not None)
+        self.coverage.setVisible(coverage is not None and coverage.planned > 0)
+        if coverage is None:
+            return
+        if not coverage.missions:
+            self.missions.setText(tr("No mission of the plan is in a shift that runs now."))
+            return
+        self.missions.setText(
+            tr("{done} of {missions} missions done, {running} in progress, {waiting} waiting.").format(
+                done=coverage.done, missions=coverage.missions, running=coverage.running, waiting=coverage.waiting
+            )
+        )
+        planned, delivered = round(coverage.planned), int(coverage.delivered)
+        self.coverage.setRange(0, planned)
+        self.coverage.setValue(delivered)
+        told = tr("{delivered} of {planned} minutes").format(delivered=delivered, planned=planned)
+        self.coverage.setFormat(told)
+
     def _tell_counts(self, refused: Mapping[str, Any], quarantined: Mapping[str, Any]) -> None:
         parts = []
         if quarantined:
@@ -227,6 +261,26 @@ class LivePage(Page):
             told = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
             parts.append(tr("Refused: {counts}.").format(counts=told))
         self.counts.setText(" ".join(parts))
+
+
+def _lately(recent: Sequence[Recent] | None) -> str:
+    """What happened there lately, in words; empty where no layer of incidents tells."""
+    if recent is None:
+        return ""
+    if not recent:
+        return tr("No incident here or in the cells around in the {days} days before the shift.").format(days=DAYS)
+    lines = [
+        tr("{count} × {category}, the latest {ago}").format(count=each.count, category=each.category, ago=_ago(each))
+        for each in recent[:_MOST_RISKS]
+    ]
+    head = tr("Here and in the cells around, in the {days} days before the shift:").format(days=DAYS)
+    return "\n".join([head, *lines])
+
+
+def _ago(recent: Recent) -> str:
+    if recent.days_ago == 0:
+        return tr("within a day")
+    return tr("1 day ago") if recent.days_ago == 1 else tr("{days} days ago").format(days=recent.days_ago)
 
 
 def _missions(model: LiveModel, unit: Unit) -> list[str]:

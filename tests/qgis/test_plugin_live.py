@@ -29,14 +29,15 @@ from patrol_missions.gui import recipes
 from patrol_missions.gui.live_client import LiveClient
 from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_missions import live_missions
-from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission
+from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, Coverage, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
 from patrol_missions.gui.page_live import LivePage
+from patrol_missions.gui.nearby import Nearby, Recent
 from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
-from patrol_missions.gui.risk_here import Here, Risk, ShiftRisk
+from patrol_missions.gui.risk_here import Here, Risk, ShiftMissions, ShiftRisk
 
 T0 = 1_577_880_000.0  # 2020-01-01 12:00 UTC
 
@@ -93,6 +94,17 @@ def test_what_is_not_known_is_passed_over(model):
         model.apply(event)
     assert model.units == {}
     assert model.missions["m1"].state == WAITING
+
+
+def test_the_shift_s_minutes_are_counted_and_none_beyond_a_mission_s_own():
+    model = LiveModel()
+    model.set_missions([Mission(f"m{n}", frozenset({(n, 0)}), 15.0, T0, T0 + 3600) for n in range(4)]
+                       + [Mission("later", frozenset({(9, 0)}), 15.0, T0 + 3600, T0 + 7200)])  # fmt: skip
+    for name, (kind, minutes) in {"m0": ("over", 31.0), "m1": ("done", 15.0), "m2": ("amber", 12.5)}.items():
+        model.apply({**timed(kind, minutes), "mission": name})
+    assert model.coverage(T0 + 60) == Coverage(4, 2, 1, 60.0, 42.5)
+    assert model.coverage(T0 + 60).waiting == 1
+    assert model.coverage(T0 + 3600) == Coverage(1, 0, 0, 15.0, 0.0)
 
 
 def test_trails_are_cut(model):
@@ -271,6 +283,54 @@ def test_the_risk_of_the_shift_that_runs(forecast):
     assert ShiftRisk(forecast, {}, at(99)).shift == "Evening", "the last one, after all"
 
 
+@pytest.fixture
+def incidents(processing):
+    """Robberies and thefts at places (metres) and days from the shift's start."""
+    layer = QgsVectorLayer("Point?crs=EPSG:32618&field=category:string&field=start:datetime", "incidents", "memory")
+    features = []
+    for category, x, y, days in (
+        ("Robbery", 600, 600, -1.5), ("Robbery", 260, 260, -27.9), ("Robbery", 990, 990, -3.0), ("Theft", 510, 300, -0.5),
+        ("Robbery", 600, 600, -28.1), ("Robbery", 600, 600, 0.1), ("Robbery", 1010, 600, -1.0), ("Theft", 600, 240, -1.0),
+    ):  # fmt: skip
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([category, at(24 * days)])
+        feature.setGeometry(QgsGeometry.fromPointXY(QgsPointXY(x, y)))
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    return layer
+
+
+def test_incidents_around_a_cell_before_the_shift_are_counted_once_asked(incidents):
+    near = Nearby(incidents, 250.0, at(0))
+    wanted = (Recent("Robbery", 3, 1), Recent("Theft", 1, 0))
+    assert near.around((2, 2)) == wanted
+    assert near.around((50, 50)) == ()
+    incidents.dataProvider().truncate()
+    assert near.around((2, 2)) == wanted, "a cell is asked for once"
+    assert Nearby(incidents, 250.0, at(0)).around((2, 2)) == ()
+
+
+def test_a_mission_tells_why_and_what_in_all_its_cells(processing):
+    layer = QgsVectorLayer(
+        "Polygon?crs=EPSG:32618&field=cell_id:string&field=shift:string&field=start:datetime&field=reasons:string"
+        "&field=tactic:string", "missions", "memory",
+    )  # fmt: skip
+    for cell, shift, reasons, tactic, shape in (
+        ("0E0N", "Day", "market", "Talk to the shops", "Polygon ((0 0, 600 0, 600 240, 0 240, 0 0))"),
+        ("4E0N", "Day", None, None, "Polygon ((1000 0, 1250 0, 1250 250, 1000 250, 1000 0))"),
+        ("6E0N", "Evening", "bars", "Foot patrol", "Polygon ((1500 0, 1750 0, 1750 250, 1500 250, 1500 0))"),
+    ):
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([cell, shift, at(0), reasons, tactic])
+        feature.setGeometry(QgsGeometry.fromWkt(shape))
+        layer.dataProvider().addFeatures([feature])
+    day = ShiftMissions(layer, 250.0, "Day", at(0))
+    assert [day.at((column, 0)) for column in (0, 1, 4, 6)] == [("market", "Talk to the shops")] * 2 + [("", "")] * 2
+    layer.dataProvider().deleteAttributes([layer.fields().lookupField("tactic")])
+    layer.updateFields()
+    assert ShiftMissions(layer, 250.0, "Day", at(0)).at((0, 0)) == ("market", "")
+
+
 # --- the line to the gateway
 
 
@@ -414,10 +474,38 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     assert session.asked[-1] == ("admit", {"unit": "X1"})
 
 
+def test_the_bar_tells_what_is_delivered(page, model):
+    session = page._session
+    session.changed.emit()
+    assert not page.coverage.isVisibleTo(page)
+    session.state = ON
+    model.apply(entered())
+    model.apply(timed("started", 3.0))
+    session.changed.emit()
+    assert (page.coverage.maximum(), page.coverage.value(), page.coverage.text()) == (30, 4, "4 of 30 minutes")
+    assert page.missions.text() == "0 of 2 missions done, 1 in progress, 1 waiting."
+    model.set_missions([Mission("m1", frozenset({(0, 0)}), 15.0, T0 + 600, T0 + 1200)])
+    session.changed.emit()
+    assert not page.coverage.isVisibleTo(page)
+    assert "No mission" in page.missions.text()
+
+
 def test_the_risk_is_told_in_words(page):
     page.show_risk(Here("9", 97.6, (Risk("Robbery", 0.0123, 3.21),), "3 robberies near"), "7 (0E0N)")
     assert page._place.text() == "7 (0E0N), district 9: higher than 98 % of all cells."
     assert page._risks.text().splitlines()[1:] == ["3.2 × Robbery (0.012)"]
+    assert page._reasons.text() == "Why here: 3 robberies near"
+    assert not page._recent.isVisibleTo(page)
+    assert not page._tactic.isVisibleTo(page)
+    recent = (Recent("Robbery", 3, 0), Recent("Theft", 2, 1), Recent("Burglary", 1, 9))
+    page.show_risk(Here("9", 97.6, (), "", recent, "Talk to the shops"), "7 (0E0N)")
+    assert page._recent.text().splitlines()[1:] == [
+        "3 × Robbery, the latest within a day", "2 × Theft, the latest 1 day ago", "1 × Burglary, the latest 9 days ago",
+    ]  # fmt: skip
+    assert page._tactic.text() == "The mission here: Talk to the shops"
+    assert not page._reasons.isVisibleTo(page)
+    page.show_risk(Here("9", 97.6, (), "", ()), "7 (0E0N)")
+    assert page._recent.text() == "No incident here or in the cells around in the 28 days before the shift."
     page.show_risk(None)
     assert not page.risk.isVisibleTo(page)
 
