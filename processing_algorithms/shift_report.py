@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from qgis.core import (
+    NULL,
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingContext,
@@ -143,6 +144,7 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
         tables = {}
         if self._missions is not None:
             tables["missions"] = _missions(self._missions, PartialFeedback(feedback, 0.0, 0.2))
+            tables["boxes"] = _boxes(self._missions)
         job = Job(
             "read_ledger",
             {
@@ -192,3 +194,20 @@ def _missions(source: LayerSource, feedback: PartialFeedback) -> Table:
     table = Table({"col": cells[place, 0], "row": cells[place, 1], "start": found["start"], "end": found["end"],
                    "dose_minutes": minutes})  # fmt: skip
     return table.with_text("mission_id", found.text("mission_id")).with_text("category", found.text("top_category"))
+
+
+def _boxes(source: LayerSource) -> Table:
+    """The edges of missions in drawn boxes; ``mission`` is the row of the mission."""
+    edges: list[tuple[float, float, float, float]] = []
+    missions: list[int] = []
+    if "box" in source.fields.names():
+        for number, feature in enumerate(source.features(["box"], geometry=True)):
+            shape = feature.geometry()
+            if feature["box"] in (None, NULL, "") or not shape.convertToMultiType():
+                continue
+            for ring in (ring for part in shape.asMultiPolygon() for ring in part):
+                edges += [(one.x(), one.y(), other.x(), other.y()) for one, other in zip(ring, ring[1:])]
+            missions += [number] * (len(edges) - len(missions))
+    ends = np.array(edges, dtype=np.float64).reshape(-1, 4)
+    columns = dict(zip(("x1", "y1", "x2", "y2"), ends.T.copy()))
+    return Table({"mission": np.array(missions, dtype=np.int64), **columns})

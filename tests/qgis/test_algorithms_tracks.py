@@ -229,6 +229,27 @@ def test_a_ledger_is_read_and_held_against_missions(
     assert (later["VISIT_COUNT"], later["REPORT"]) == (0, "")
 
 
+def test_all_cells_of_a_drawn_box_count(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    run(grid, FILES=[str(log)], LEDGER=str(ledger))
+    start = QDateTime.fromString("2025-03-01T08:00:00Z", Qt.DateFormat.ISODate)
+    told = [start, start.addSecs(8 * 3600), 10.0, "Robbery", None]
+    rows = [
+        (box(250 * 2002, 4_350_000, 250 * 2003, 4_350_250), ["m1", "2002E17400N", *told, None]),
+        (box(250 * 2000 - 40, 4_350_010, 250 * 2003, 4_350_260), ["m2", "2002E17400N", *told, "o1"]),
+    ]
+    layer = memory_layer("Polygon", rows, f"{MISSION_FIELDS},box:string", "EPSG:32618", "Missions")
+    answer = processing.run(
+        "patrolmissions:shiftreport",
+        {"LEDGER": str(ledger), "VISITS": "memory:", "REPORT": "memory:", "MISSIONS": layer},
+    )
+    lines = {row["name"]: row["delivered_minutes"] for row in answer["REPORT"].getFeatures() if row["part"] == "mission"}
+    assert lines["m1"] == 0.0
+    assert lines["m2"] == 5.0, "and the minute in the next cell, which alone is a pass"
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

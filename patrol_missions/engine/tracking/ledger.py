@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from patrol_missions.core import tables
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.storage.database import DamagedError, Database, Target
-from patrol_missions.engine.tracking import projection, shift_report, visits_table
+from patrol_missions.engine.tracking import drawn_boxes, projection, shift_report, visits_table
 from patrol_missions.engine.tracking.ledger_places import database_of
 from patrol_missions.engine.tracking.ledger_rows import Assignment, Batch, Entry, Gap, Heard, Note, Row
 from patrol_missions.engine.tracking.ledger_tables import (
@@ -218,9 +218,15 @@ class Ledger:
         """Visits as the algorithms take them; see :func:`visits_table.table`."""
         return visits_table.table([each for each in self.stays(between) if each.is_visit], self.ground.size_m)
 
-    def shift_report(self, missions: tables.Table, between: Between, *, by_unit: bool = False) -> tables.Table:
-        """Minutes planned and delivered; see :func:`shift_report.report`. Units are told only when asked for."""
-        return shift_report.report(missions, self.stays(between), between, by_unit=by_unit)
+    def shift_report(
+        self, missions: tables.Table, between: Between, *, by_unit: bool = False, boxes: tables.Table | None = None
+    ) -> tables.Table:
+        """Minutes planned and delivered; see :func:`shift_report.report`. Units are told only when asked for.
+
+        :param boxes: edges of drawn boxes; see :func:`drawn_boxes.cells`
+        """
+        cells = None if boxes is None else drawn_boxes.cells(boxes, self.ground.size_m)
+        return shift_report.report(missions, self.stays(between), between, by_unit=by_unit, boxes=cells)
 
     def _rows(self, table: Table, between: Between) -> list[Mapping[str, Any]]:
         start, end = between

@@ -25,7 +25,8 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     parameters
         ``ledger`` (a file or an address); perhaps ``start`` and ``end`` (ISO, UTC) and ``by_unit``.
     tables
-        Perhaps ``missions`` (``mission_id, col, row, start, end, dose_minutes``, perhaps ``category``).
+        Perhaps ``missions`` (``mission_id, col, row, start, end, dose_minutes``, perhaps ``category``), and ``boxes``,
+        the edges of those in drawn boxes (:func:`patrol_missions.engine.tracking.drawn_boxes.cells`).
     context
         Takes progress.
 
@@ -45,7 +46,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         if "missions" in tables:
             context.progress(0.6, "Holding them against the missions")
             results["report"] = ledger.shift_report(
-                tables["missions"], between, by_unit=bool(parameters.get("by_unit"))
+                tables["missions"], between, by_unit=bool(parameters.get("by_unit")), boxes=tables.get("boxes")
             )
         crs = ledger.ground.crs
     context.progress(1.0)
