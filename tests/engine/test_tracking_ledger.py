@@ -306,7 +306,7 @@ def test_all_cells_of_a_box_deliver_and_who_goes_from_one_to_the_next_has_not_le
                     entry("A1", (1, 0), 700, 1.5),
                     entry("A1", (2, 0), 790, 1.5),  # together three minutes
                     entry("A1", (3, 0), 2_000, 1.0),  # alone a pass
-                    entry("B2", (3, 0), 3_000, 5.0),
+                    entry("B2", (3, 0), 2_060, 5.0),  # as A1 leaves
                 ]
             )
         )
