@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
@@ -17,6 +17,7 @@ from patrol_missions.gui.live_client import LiveClient
 from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_model import LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay
+from patrol_missions.gui.settings import AUTHOR
 
 OFF, STARTING, ON = "off", "starting", "on"
 
@@ -111,7 +112,12 @@ class LiveSession(QObject):
         """Time these from now on."""
         self._missions = [dict(each) for each in missions]
         self.model.set_missions(_mission(row) for row in self._missions)
-        self.ask("missions", missions=self._missions)
+        self._send_missions()
+
+    def _send_missions(self) -> None:
+        """Tell the gateway, which keeps which unit has which, and by whom."""
+        author = AUTHOR.get() or QgsApplication.userFullName()
+        self.ask("missions", missions=self._missions, author=author)
 
     def leave(self) -> None:
         """Go from the gateway, which goes on."""
@@ -195,7 +201,7 @@ class LiveSession(QObject):
         self._to_start = None
         self.model.clear()
         self.model.set_missions(_mission(row) for row in self._missions)
-        self._client.ask("missions", missions=self._missions)
+        self._send_missions()
         self._client.ask("snapshot", self._take_snapshot)
         self._set_state(ON)
 

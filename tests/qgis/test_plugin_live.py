@@ -219,7 +219,7 @@ def test_the_countdown_is_painted_in_its_cell(processing, model):
 def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
     layer = QgsVectorLayer(
         "Polygon?crs=EPSG:32618&field=mission_id:string&field=cell_id:string&field=start:datetime&field=end:datetime"
-        "&field=dose_minutes:double&field=visits:integer", "missions", "memory",
+        "&field=dose_minutes:double&field=visits:integer&field=unit:string", "missions", "memory",
     )  # fmt: skip
     start = QDateTime.fromSecsSinceEpoch(int(T0), Qt.TimeSpec.UTC)
     features = []
@@ -228,7 +228,7 @@ def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
         ("m2", "0E0N", 2, "Polygon ((0 0, 600 0, 600 240, 0 240, 0 0))"),
     ):
         feature = QgsFeature(layer.fields())
-        feature.setAttributes([name, cell, start, start.addSecs(3600), 10.0, visits])
+        feature.setAttributes([name, cell, start, start.addSecs(3600), 10.0, visits, visits and "12"])
         feature.setGeometry(QgsGeometry.fromWkt(shape))
         features.append(feature)
     layer.dataProvider().addFeatures(features)
@@ -236,7 +236,7 @@ def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
     assert one == {
         "mission_id": "m1", "cells": [[2, 3]], "start": T0, "end": T0 + 3600, "minutes": 10.0, "most_minutes": 20.0,
     }  # fmt: skip
-    assert (two["cells"], two["minutes"]) == ([[0, 0], [1, 0]], 20.0)
+    assert (two["cells"], two["minutes"], two["unit"]) == ([[0, 0], [1, 0]], 20.0, "12")
 
 
 # --- the risk here

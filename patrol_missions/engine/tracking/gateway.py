@@ -27,6 +27,7 @@ from typing import Any
 from patrol_missions import __version__
 from patrol_missions.core import messages
 from patrol_missions.core.errors import PatrolError
+from patrol_missions.engine.tracking import assignments
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_clients import Clients
 from patrol_missions.engine.tracking.gateway_desk import Desk
@@ -121,6 +122,7 @@ class Gateway:
         self.tracker = self._new_tracker()
         self.desk = Desk(self, stopped)
         self._arrived: list[Fix] = []
+        self._assigned: assignments.Assigned = {}
         self._last: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed: dict[str, None] = {}
         self._told_counts: dict[str, int] = {}
@@ -165,12 +167,22 @@ class Gateway:
         at = replay.now() if replay is not None else None
         return time.time() if at is None else at
 
-    def time_missions(self, missions: tuple[Mission, ...]) -> None:
-        """Time these missions from now on."""
+    def time_missions(self, missions: tuple[Mission, ...], author: str) -> None:
+        """Time these missions from now on.
+
+        :param author: who gives them to their units
+        """
+        self._assign(missions, author)
         self.missions = missions
         self.tracker.set_missions(missions)
         known = {each.mission_id for each in missions}
         self._last = {key: event for key, event in self._last.items() if key[0] != "mission" or key[1] in known}
+
+    def _assign(self, missions: tuple[Mission, ...], author: str) -> None:
+        """Write which unit has which of these missions, and which it has no more."""
+        assigned = assignments.of_missions(missions, author, self._assigned)
+        self.journal.assign(assignments.changes(self._assigned, assigned, self.now()))
+        self._assigned = assigned
 
     def begin_anew(self) -> None:
         """Forget where everybody is: the clock has been put to another moment."""
@@ -213,6 +225,9 @@ class Gateway:
         start = min((each.start for each in self.missions), default=time.time())
         stays = self._ledger.stays((start, time.time())) if self.missions else []
         self.tracker.resume(kept, [(each.unit, each.stay) for each in stays if each.unit])
+        self._assigned = assignments.by_key(self._ledger.assignments((time.time(), math.inf)))
+        if self.missions:
+            self._assign(self.missions, "")
         fixes: list[Fix] = []
         for heard in self._ledger.since_checkpoints():
             fixes.append(heard.fix)

@@ -104,7 +104,7 @@ class Ledger:
             _add(connection, JOURNAL, [each.row() for each in batch.heard if each.is_whole])
             _add(connection, STAYS, [each.row() for each in batch.stays])
             _add(connection, GAPS, [each.row() for each in batch.gaps])
-            _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s",))
+            _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s", "author"))
             _add(connection, NOTES, [each.row() for each in batch.notes])
             _replace(connection, CHECKPOINTS, batch.states(), ("settled_s", "state"))
 
