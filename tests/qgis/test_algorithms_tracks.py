@@ -245,7 +245,9 @@ def test_all_cells_of_a_drawn_box_count(
         "patrolmissions:shiftreport",
         {"LEDGER": str(ledger), "VISITS": "memory:", "REPORT": "memory:", "MISSIONS": layer},
     )
-    lines = {row["name"]: row["delivered_minutes"] for row in answer["REPORT"].getFeatures() if row["part"] == "mission"}
+    lines = {
+        row["name"]: row["delivered_minutes"] for row in answer["REPORT"].getFeatures() if row["part"] == "mission"
+    }
     assert lines["m1"] == 0.0
     assert lines["m2"] == 5.0, "and the minute in the next cell, which alone is a pass"
 

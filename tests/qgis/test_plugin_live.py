@@ -33,8 +33,8 @@ from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, 
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
-from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.nearby import Nearby, Recent
+from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
 from patrol_missions.gui.risk_here import Here, Risk, ShiftMissions, ShiftRisk
@@ -289,8 +289,9 @@ def incidents(processing):
     layer = QgsVectorLayer("Point?crs=EPSG:32618&field=category:string&field=start:datetime", "incidents", "memory")
     features = []
     for category, x, y, days in (
-        ("Robbery", 600, 600, -1.5), ("Robbery", 260, 260, -27.9), ("Robbery", 990, 990, -3.0), ("Theft", 510, 300, -0.5),
-        ("Robbery", 600, 600, -28.1), ("Robbery", 600, 600, 0.1), ("Robbery", 1010, 600, -1.0), ("Theft", 600, 240, -1.0),
+        ("Robbery", 600, 600, -1.5), ("Robbery", 260, 260, -27.9), ("Robbery", 990, 990, -3.0),
+        ("Theft", 510, 300, -0.5), ("Robbery", 600, 600, -28.1), ("Robbery", 600, 600, 0.1),
+        ("Robbery", 1010, 600, -1.0), ("Theft", 600, 240, -1.0),
     ):  # fmt: skip
         feature = QgsFeature(layer.fields())
         feature.setAttributes([category, at(24 * days)])
@@ -500,7 +501,8 @@ def test_the_risk_is_told_in_words(page):
     recent = (Recent("Robbery", 3, 0), Recent("Theft", 2, 1), Recent("Burglary", 1, 9))
     page.show_risk(Here("9", 97.6, (), "", recent, "Talk to the shops"), "7 (0E0N)")
     assert page._recent.text().splitlines()[1:] == [
-        "3 × Robbery, the latest within a day", "2 × Theft, the latest 1 day ago", "1 × Burglary, the latest 9 days ago",
+        "3 × Robbery, the latest within a day", "2 × Theft, the latest 1 day ago",
+        "1 × Burglary, the latest 9 days ago",
     ]  # fmt: skip
     assert page._tactic.text() == "The mission here: Talk to the shops"
     assert not page._reasons.isVisibleTo(page)
