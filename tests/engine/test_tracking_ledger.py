@@ -25,7 +25,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.storage import database
 from patrol_missions.engine.storage.sqlite import SqliteFile
-from patrol_missions.engine.tracking import drawn_boxes
+from patrol_missions.engine.tracking import drawn_boxes, trails
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.ledger import Ground, Ledger, open_ledger
 from patrol_missions.engine.tracking.ledger_rows import (
@@ -315,6 +315,22 @@ def test_all_cells_of_a_box_deliver_and_who_goes_from_one_to_the_next_has_not_le
     assert plain["delivered_minutes"].tolist()[1:4] == [0, 0, 5]
     assert lines[1:4] == [("M1", 0, 0, 1), ("M2", 8, 2, 1), ("M3", 5, 1, 1)]
     assert [line[:2] for line in lines[-2:]] == [("A1", 3), ("B2", 10)]
+
+
+def test_reports_of_a_time_are_trails_by_unit(place: Place) -> None:
+    late = Heard(Fix("B2", 100.0, -122.4, 37.7), 90_000.0, "phones")
+    close = [heard(number, "A1", at) for number, at in ((1, 60.0), (2, 65.0), (3, 70.0), (4, 400.0), (5, 900.0))]
+    with open_ledger(place.target, GROUND, create=True) as ledger:
+        ledger.write(Batch(heard=[*reversed(close), late, heard(6, "C3", 1e6)]))
+        points = trails.table((h.fix.unit, h.fix.at, h.fix.longitude, h.fix.latitude) for h in ledger.reports((0, 900)))
+        assert ledger.forgotten() is None
+        ledger.forget(50.0)
+        assert ledger.forgotten() == 50.0
+    moments = [points[name].astype(np.int64).tolist() for name in ("start", "end", "until")]
+    assert points.text("unit").tolist() == ["A1"] * 4 + ["B2"]
+    assert moments == [[60, 70, 400, 900, 100], [660, 670, 1000, 1500, 700], [70, 250, 580, 1080, 280]]
+    assert points["latitude"].tolist()[:2] == pytest.approx([37.7001, 37.7003])
+    assert len(trails.table([])) == 0
 
 
 # --- sudden ends

@@ -8,7 +8,7 @@
 ... ]), "America/New_York")
 >>> year = plan.instances(np.datetime64("2019-01-01T05:00:00"), np.datetime64("2020-01-01T05:00:00"))
 >>> len(year), str(year.exposure_hours[year.date == np.datetime64("2019-03-09")].round(1))
-(1096, '[8. 8. 7.])')
+(1096, '[8. 8. 7.]')
 >>> tonight = plan.following(np.datetime64("2020-01-01T18:00:00"), 3)
 >>> [plan.shifts[i].name for i in tonight.shift]
 ['Late', 'Night', 'Day']

@@ -190,6 +190,20 @@ class Ledger:
 
     # --- reading
 
+    def reports(self, between: Between) -> Iterator[Heard]:
+        """Reports of a time by unit and their own time, however late they were received."""
+        with self._database.reading() as connection:
+            for unit in _units(connection):
+                query = select(JOURNAL).where(JOURNAL.c.unit == unit, JOURNAL.c.at_s.between(*between))
+                for row in connection.execute(query.order_by(JOURNAL.c.at_s)).mappings():
+                    yield Heard.of(dict(row))
+
+    def forgotten(self) -> float | None:
+        """Seconds since 1970 UTC before which units are forgotten; None where none ever were."""
+        with self._database.reading() as connection:
+            found: float | None = connection.scalar(select(LEDGER.c.forgotten_s))
+        return found
+
     def stays(self, between: Between) -> list[Entry]:
         """Visits and passes by their start."""
         return [Entry.of_row(row) for row in self._rows(STAYS, between)]
@@ -281,6 +295,14 @@ def _replace(connection: Connection, table: Table, rows: Sequence[Row], changing
         new = {name: statement.excluded[name] for name in changing}
         keys = list(table.primary_key.columns)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _units(connection: Connection) -> Iterator[str]:
+    """Units that have reports, each found in the index by the one before."""
+    unit = connection.scalar(select(func.min(JOURNAL.c.unit)))
+    while unit is not None:
+        yield unit
+        unit = connection.scalar(select(func.min(JOURNAL.c.unit)).where(JOURNAL.c.unit > unit))
 
 
 def _taken(connection: Connection, unit: str) -> list[Between]:
