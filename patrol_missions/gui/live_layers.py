@@ -68,9 +68,7 @@ class LiveLayers:
 
     def remove(self) -> None:
         """Take the layers out of the project."""
-        for layer in list(self._project.mapLayers().values()):
-            if layer.customProperty(layers.ROLE_PROPERTY, "") in (UNITS, PROGRESS):
-                self._project.removeMapLayer(layer.id())
+        layers.remove(self._project, UNITS, PROGRESS)
 
     def show(self, model: LiveModel, now: float) -> None:
         """Bring the layers up to date with what changed since the last call."""

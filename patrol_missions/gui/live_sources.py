@@ -137,7 +137,7 @@ class SourceForm(QWidget):
         rows = form()
         part.setLayout(rows)
         self.file = QgsFileWidget()
-        self.file.setFilter(tr("Logs (*.gpx *.nmea *.log *.txt *.csv *.gz);;All files (*)"))
+        self.file.setFilter(log_filter())
         self.speed = QgsDoubleSpinBox()
         self.speed.setRange(0.1, 1000.0)
         self.speed.setClearValue(10.0)
@@ -146,6 +146,11 @@ class SourceForm(QWidget):
         add_row(rows, tr("&Log"), self.file, tr("A log of positions as GPX, NMEA or CSV."), True)
         add_row(rows, tr("Sp&eed"), self.speed, tr("How much faster than it happened."))
         return part
+
+
+def log_filter() -> str:
+    """The files that hold positions, for a file dialog."""
+    return tr("Logs (*.gpx *.nmea *.log *.txt *.csv *.gz);;All files (*)")
 
 
 def _number(port: int) -> QgsSpinBox:

@@ -47,6 +47,7 @@ class LivePage(Page):
 
     start_wanted = pyqtSignal(dict)  # settings of the source
     stop_wanted = pyqtSignal()
+    past_wanted = pyqtSignal()
     followed = pyqtSignal(str)  # unit, or an empty text for the mouse
 
     def __init__(self, session: LiveSession, parent: QWidget | None = None) -> None:
@@ -78,6 +79,11 @@ class LivePage(Page):
         self._recent, self._reasons = Note(), quiet(Note())
         for part in (self._place, self._tactic, self._risks, self._recent, self._reasons):
             self.risk.column.addWidget(part)
+        self.past_button = button(
+            tr("Load a past s&hift …"), tr("Play where units were in a past shift on the map."),
+            theme_icon("propertyicons/temporal"),
+        )  # fmt: skip
+        self.past_button.clicked.connect(self.past_wanted)
         self.counts = quiet(Note())
         self.admit_button = button(tr("T&rack these units"), tr("Let the units in that nobody named so far."))
         self.admit_button.clicked.connect(self._admit)
@@ -92,6 +98,7 @@ class LivePage(Page):
         self.column.addWidget(self.risk)
         self.column.addWidget(self.counts)
         self.column.addLayout(side_by_side(self.admit_button))
+        self.column.addLayout(side_by_side(self.past_button))
         self.column.addStretch(1)
         session.finished.connect(lambda _mission: QApplication.beep() if self.sound.isChecked() else None)
         session.changed.connect(self.show_session)
@@ -134,12 +141,14 @@ class LivePage(Page):
         chosen = self.table.selectedItems()
         return self._rows[row] if chosen and 0 <= row < len(self._rows) else ""
 
-    def refresh(self, problem: str) -> None:
+    def refresh(self, problem: str, can_load: bool) -> None:
         """Show how things stand.
 
         :param problem: why nothing can be tracked, in one sentence with the remedy; empty where it can
+        :param can_load: whether a past shift can be loaded now
         """
         self._problem = problem
+        self.past_button.setEnabled(can_load)
         self.show_session()
 
     def show_session(self) -> None:

@@ -8,9 +8,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
+from qgis.gui import QgsTemporalControllerWidget
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QPushButton
 
 from patrol_missions.gui.live_model import AMBER, DONE
 from patrol_missions.gui.live_session import OFF, ON
+from patrol_missions.gui.missions import zone_of
+from patrol_missions.gui.past_shift_dialog import PastShiftDialog
 
 START, _DATA, _WEIGHTS, PLAN, LIVE, _REPORT = range(6)
 OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
@@ -75,7 +80,27 @@ def step_a_log_is_replayed(desk):
     assert "Mission" in page.table.item(0, 1).text()
     assert page.risk.isVisible()
     assert "Times the district" in page._risks.text()
+    assert "28 days" in page._recent.text()
+    assert "Why here" in page._reasons.text()
+    assert page.coverage.isVisible()
     desk.grab("live_2_running")
+
+
+def step_the_panel_is_narrow(desk):
+    desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
+    desk.breathe(300)
+    desk.grab("live_2_narrow")
+    page = desk.dock.live
+    bar = page.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    desk.breathe(100)
+    desk.grab("live_2_narrow_below")
+    bar.setValue(0)
+    inside = page.viewport().rect()
+    for part in page.widget().findChildren(QPushButton):
+        if part.isVisible():
+            assert part.mapTo(page.viewport(), part.rect().topRight()).x() <= inside.right(), part.text()
+    desk.dock.widen()
 
 
 def step_amber_and_done_are_shown(desk):
@@ -117,6 +142,40 @@ def step_it_is_stopped(desk):
     desk.wait(10, "the gateway to be gone", lambda: not (folder / "gateway.json").exists())
     assert Path(desk.dock.state.data.package).with_name("sample_city_ledger.sqlite").exists()
     desk.grab("live_6_stopped")
+
+
+def step_a_past_shift_is_chosen_and_played(desk):
+    dock = desk.dock
+    listed = mission(desk)[0]
+    zone = zone_of(dock.state.data.time_zone)
+    dialog = PastShiftDialog(dock.state.data.shifts, zone, True, dock)
+    dialog.day.setDate(listed.shift.start.toTimeZone(zone).date())
+    dialog.show()
+    desk.breathe(100)
+    names = [dialog.shift.itemText(row) for row in range(dialog.shift.count())]
+    desk.notes["shifts"] = names
+    dialog.shift.setCurrentIndex(names.index(listed.shift.title(zone)))
+    shift = dialog.chosen()
+    assert (shift.start, shift.end) == (listed.shift.start, listed.shift.end)
+    desk.grab("live_7_dialog", dialog)
+    dialog.reject()
+    dock.load_past(shift)
+    desk.wait(10, "the run", dock.runner.busy)
+    desk.wait_for_run(60)
+    layer = dock.state.layer("trails")
+    assert layer.featureCount() > 100
+    controller = desk.iface.mapCanvas().temporalController()
+    desk.notes["frames"] = controller.totalFrameCount()
+    panel = desk.window.findChild(QgsTemporalControllerWidget)
+    assert panel.isVisible()
+    desk.canvas_ready()
+    desk.grab("live_8_past")
+    controller.setCurrentFrameNumber(10)
+    desk.canvas_ready()
+    desk.grab("live_8_past_later")
+    panel.parent().setUserVisible(False)
+    dock.map.show_time(None)
+    desk.iface.messageBar().clearWidgets()
 
 
 def step_the_next_plan_minds_the_visit(desk):
