@@ -65,7 +65,7 @@ class LiveOverlay(QgsMapCanvasItem):
         font = QFont(painter.font())
         font.setBold(True)
         for mission in self._model.missions.values():
-            if not mission.inside:
+            if not mission.inside or not mission.runs(now):
                 continue
             column = sum(cell[0] for cell in mission.cells) / len(mission.cells) + 0.5
             row = sum(cell[1] for cell in mission.cells) / len(mission.cells) + 0.5

@@ -13,8 +13,9 @@ from qgis.core import (
     QgsVectorLayer,
     QgsWkbTypes,
 )
-from qgis.gui import QgisInterface, QgsDockWidget, QgsRubberBand, QgsTemporalControllerWidget
+from qgis.gui import QgisInterface, QgsRubberBand
 from qgis.PyQt.QtGui import QColor, QPalette
+from qgis.PyQt.QtWidgets import QDockWidget
 
 from patrol_missions.gui.compat import TEMPORAL_ANIMATED, TEMPORAL_FIXED_RANGE, TEMPORAL_OFF
 
@@ -115,10 +116,10 @@ class MapLink:
         controller.setNavigationMode(TEMPORAL_ANIMATED)
         controller.rewindToStart()
         self._filters_time = True
-        panel = self._iface.mainWindow().findChild(QgsTemporalControllerWidget)
-        dock = panel.parent() if panel is not None else None
-        if isinstance(dock, QgsDockWidget):
-            dock.setUserVisible(True)
+        panel = self._iface.mainWindow().findChild(QDockWidget, "Temporal Controller")
+        if panel is not None:
+            panel.show()
+            panel.raise_()
 
 
 def _geometry(layer: QgsVectorLayer | None, feature_id: int) -> QgsGeometry:

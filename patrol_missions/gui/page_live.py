@@ -18,6 +18,7 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
+from patrol_missions.core.grid import cell_id
 from patrol_missions.gui.forms import (
     Banner,
     Card,
@@ -29,6 +30,7 @@ from patrol_missions.gui.forms import (
     quiet,
     side_by_side,
     theme_icon,
+    wrapped,
 )
 from patrol_missions.gui.live_model import Coverage, LiveModel, Unit
 from patrol_missions.gui.live_overlay import clock
@@ -106,7 +108,14 @@ class LivePage(Page):
 
     def _table(self) -> QTableWidget:
         table = QTableWidget(0, 4)
-        table.setHorizontalHeaderLabels([tr("Unit"), tr("Where"), tr("Left"), tr("Heard")])
+        for column, (title, text) in enumerate((
+            (tr("Unit"), tr("Call sign; units in missions come first.")),
+            (tr("Cell"), tr("The cell where it is.")),
+            (tr("Left"), tr("Minutes and seconds that the mission there is still to get; with a plus, beyond it.")),
+            (tr("Heard"), tr("How long ago it was heard last.")),
+        )):  # fmt: skip
+            table.setHorizontalHeaderItem(column, QTableWidgetItem(title))
+            table.horizontalHeaderItem(column).setToolTip(wrapped(text))
         compact(table)
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -218,7 +227,9 @@ class LivePage(Page):
             self.status.say("mIconWarning" if bad else "mIconInfo", " ".join(filter(None, texts)))
 
     def _fill(self, model: LiveModel, now: float) -> None:
-        units = sorted(model.units.values(), key=lambda unit: (not _missions(model, unit), unit.name))[:_MOST_ROWS]
+        units = sorted(model.units.values(), key=lambda unit: (not model.missions_in(unit.cell, now), unit.name))[
+            :_MOST_ROWS
+        ]
         names = [unit.name for unit in units]
         chosen = self.unit()
         if names != self._rows:
@@ -279,7 +290,7 @@ def _lately(recent: Sequence[Recent] | None) -> str:
     if not recent:
         return tr("No incident here or in the cells around in the {days} days before the shift.").format(days=DAYS)
     lines = [
-        tr("{count} × {category}, the latest {ago}").format(count=each.count, category=each.category, ago=_ago(each))
+        tr("{category}: {count}, the latest {ago}").format(count=each.count, category=each.category, ago=_ago(each))
         for each in recent[:_MOST_RISKS]
     ]
     head = tr("Here and in the cells around, in the {days} days before the shift:").format(days=DAYS)
@@ -292,18 +303,11 @@ def _ago(recent: Recent) -> str:
     return tr("1 day ago") if recent.days_ago == 1 else tr("{days} days ago").format(days=recent.days_ago)
 
 
-def _missions(model: LiveModel, unit: Unit) -> list[str]:
-    return [mission.mission_id for mission in model.missions_in(unit.cell)]
-
-
 def _texts(model: LiveModel, unit: Unit, now: float) -> tuple[str, str, str, str]:
-    missions = model.missions_in(unit.cell)
-    where = f"{unit.cell[0]}E{unit.cell[1]}N" if unit.cell else ""
+    missions = model.missions_in(unit.cell, now)
     left = clock(missions[0].left_s(now)) if missions else ""
-    if missions:
-        where = tr("Mission {cell}").format(cell=where)
     heard = tr("silent") if unit.silent else f"{max(0.0, now - unit.at):.0f} s"
-    return unit.name, where, left, heard
+    return unit.name, cell_id(*unit.cell) if unit.cell else "", left, heard
 
 
 def tr(text: str) -> str:

@@ -107,6 +107,20 @@ def test_the_shift_s_minutes_are_counted_and_none_beyond_a_mission_s_own():
     assert model.coverage(T0 + 3600) == Coverage(1, 0, 0, 15.0, 0.0)
 
 
+def test_missions_of_other_shifts_have_no_time_in_a_cell():
+    model = LiveModel()
+    model.set_missions([Mission("over", frozenset({(0, 0)}), 15.0, T0 - 3600, T0),
+                        Mission("now", frozenset({(0, 0)}), 15.0, T0, T0 + 3600),
+                        Mission("next", frozenset({(0, 0)}), 15.0, T0 + 3600, T0 + 7200)])  # fmt: skip
+    model.apply(entered(at=T0 - 600))
+    assert [mission.mission_id for mission in model.missions_in((0, 0), T0 + 60)] == ["now"]
+    assert {name: mission.minutes_at(T0 + 120) for name, mission in model.missions.items()} == {
+        "over": 10.0, "now": 2.0, "next": 0.0,
+    }  # fmt: skip
+    model.apply(left(at=T0 + 300))
+    assert [mission.minutes_at(T0 + 4000) for mission in model.missions.values()] == [10.0, 5.0, 0.0]
+
+
 def test_trails_are_cut(model):
     for second in range(0, 3000, 10):
         model.apply(fix(at=T0 + second))
@@ -448,10 +462,12 @@ def page(processing, model):
 
 def test_units_in_missions_come_first_with_their_time(page, model):
     session = page._session
-    page.refresh("There are no missions to time yet.")
+    page.refresh("There are no missions to time yet.", False)
     assert not page.start_button.isEnabled()
     assert "no missions" in page.status.text()
-    page.refresh("")
+    assert not page.past_button.isEnabled()
+    page.refresh("", True)
+    assert page.past_button.isEnabled()
     assert page.start_button.isEnabled()
     for event in (fix("3"), fix("7"), entered("3", cell=(9, 9)), entered("7"), timed("started", 0.0)):
         model.apply(event)
@@ -460,7 +476,7 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     session.quarantined, session.refused = {"X1": 4}, {"from the future": 2}
     session.changed.emit()
     cells = [[page.table.item(row, column).text() for column in range(4)] for row in range(2)]
-    assert cells == [["7", "Mission 0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
+    assert cells == [["7", "0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
     assert "Nothing was heard" in page.status.text()
     assert "X1" in page.counts.text()
     assert "from the future 2" in page.counts.text()
@@ -501,8 +517,8 @@ def test_the_risk_is_told_in_words(page):
     recent = (Recent("Robbery", 3, 0), Recent("Theft", 2, 1), Recent("Burglary", 1, 9))
     page.show_risk(Here("9", 97.6, (), "", recent, "Talk to the shops"), "7 (0E0N)")
     assert page._recent.text().splitlines()[1:] == [
-        "3 × Robbery, the latest within a day", "2 × Theft, the latest 1 day ago",
-        "1 × Burglary, the latest 9 days ago",
+        "Robbery: 3, the latest within a day", "Theft: 2, the latest 1 day ago",
+        "Burglary: 1, the latest 9 days ago",
     ]  # fmt: skip
     assert page._tactic.text() == "The mission here: Talk to the shops"
     assert not page._reasons.isVisibleTo(page)
