@@ -128,9 +128,9 @@ def style_trails(layer: QgsVectorLayer) -> None:
     is_here = f"coalesce({now} > {start} AND {now} <= {until}, false)"
     look = {"name": "circle", "color": "31,78,121", "outline_color": "#ffffff", "outline_width": "0.2"}
     symbol = QgsMarkerSymbol.createSimple(look)
-    symbol.setDataDefinedSize(QgsProperty.fromExpression(f"if({is_here}, 3.6, 1.4)"))
+    symbol.setDataDefinedSize(QgsProperty.fromExpression(f"if({is_here}, 3.6, 1.8)"))
     age = f"(epoch({now}) - epoch({start})) / (epoch({end}) - epoch({start}))"
-    shown = f"CASE WHEN {is_here} THEN 100 ELSE coalesce(scale_linear({age}, 0, 1, 80, 8), 40) END"
+    shown = f"CASE WHEN {is_here} THEN 100 ELSE coalesce(scale_linear({age}, 0, 1, 90, 25), 50) END"
     part = symbol.symbolLayer(0)
     part.setDataDefinedProperty(
         QgsSymbolLayer.Property.PropertyFillColor,
@@ -141,6 +141,8 @@ def style_trails(layer: QgsVectorLayer) -> None:
     )
     layer.setRenderer(QgsSingleSymbolRenderer(symbol))
     label = _label(f'if({is_here}, "unit", NULL)')
+    label.placement = QgsPalLayerSettings.Placement.AroundPoint
+    label.dist = 2.0
     layer.setLabeling(QgsVectorLayerSimpleLabeling(label))
     layer.setLabelsEnabled(True)
     layer.setDisplayExpression("\"unit\" || ', ' || format_date(\"start\", 'HH:mm:ss')")

@@ -332,7 +332,7 @@ class PatrolDock(QgsDockWidget):
             return
         self.map.play(time_of(layer))
         self.map.zoom_to_layer(layer)
-        hint = self.tr("The trails are on the map: press play in the temporal controller.")
+        hint = self.tr("The trails are on the map: press play in the temporal controller, whose times are UTC.")
         self._tell(" ".join(filter(None, [hint, told])))
 
     def _run(self, title: str, steps: Callable[[], list[Step]]) -> None:

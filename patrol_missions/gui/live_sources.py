@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsGpsDetector
 from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import Note, add_row, explain, form, quiet, shrinkable
 
@@ -39,7 +39,8 @@ class SourceForm(QWidget):
         ):  # fmt: skip
             self.kind.addItem(title, kind)
             self.parts.addWidget(part)
-        self.kind.currentIndexChanged.connect(self.parts.setCurrentIndex)
+        self.kind.currentIndexChanged.connect(self._turn)
+        self._turn(0)
         rows = form()
         rows.setContentsMargins(0, 0, 0, 0)
         add_row(rows, tr("&Positions from"), self.kind, tr("Where positions come from."))
@@ -47,6 +48,14 @@ class SourceForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(rows)
         column.addWidget(self.parts)
+
+    def _turn(self, index: int) -> None:
+        """Show the fields of a kind, and leave no room for those of others."""
+        self.parts.setCurrentIndex(index)
+        for at in range(self.parts.count()):
+            height = QSizePolicy.Policy.Preferred if at == index else QSizePolicy.Policy.Ignored
+            self.parts.widget(at).setSizePolicy(QSizePolicy.Policy.Preferred, height)
+        self.parts.updateGeometry()
 
     def settings(self) -> dict[str, Any]:
         """The gateway's settings of the source."""

@@ -41,6 +41,7 @@ from patrol_missions.gui.risk_here import Here
 
 _UNIT, _WHERE, _LEFT, _HEARD = range(4)
 _MOST_ROWS = 500
+_FEWEST_SHOWN, _MOST_SHOWN = 3, 12  # rows for which there is room
 _MOST_RISKS = 6
 
 
@@ -73,6 +74,7 @@ class LivePage(Page):
                "not count for another one."),
         )  # fmt: skip
         self.table = self._table()
+        self._fit_table()
         self.sound = QCheckBox(tr("Soun&d when a mission has its minutes"))
         explain(self.sound, tr("Sound"), tr("Beeps when a mission is done."))
         self._by_hand()
@@ -124,11 +126,16 @@ class LivePage(Page):
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_WHERE, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumHeight(110)
         explain(table, tr("Units"), tr("The unit that is chosen is followed: the risk where it is stands below."))
         table.setToolTip("")
         table.itemSelectionChanged.connect(lambda: self.followed.emit(self.unit()))
         return table
+
+    def _fit_table(self) -> None:
+        """As high as its rows, so that what comes below is near; many scroll."""
+        table = self.table
+        rows = min(max(table.rowCount(), _FEWEST_SHOWN), _MOST_SHOWN) * table.verticalHeader().defaultSectionSize()
+        table.setFixedHeight(rows + table.horizontalHeader().sizeHint().height() + 2 * table.frameWidth())
 
     def _by_hand(self) -> None:
         self.enter_button = button(
@@ -241,6 +248,7 @@ class LivePage(Page):
             else:
                 self.table.clearSelection()
             self.table.blockSignals(False)
+            self._fit_table()
         for row, unit in enumerate(units):
             for column, text in enumerate(_texts(model, unit, now)):
                 item = self.table.item(row, column)

@@ -40,4 +40,9 @@ def _on(day: QDate, shift: Shift, zone: QTimeZone) -> ShiftInstance:
 
 
 def _moment(day: QDate, minutes: int, zone: QTimeZone) -> QDateTime:
-    return QDateTime(day, QTime(*divmod(minutes, 60)), zone).toUTC()
+    """A wall time that the clocks skip is the moment at which they do."""
+    time = QTime(*divmod(minutes, 60))
+    moment = QDateTime(day, time, zone).toUTC()
+    if moment.toTimeZone(zone).time() == time:
+        return moment
+    return zone.nextTransition(QDateTime(day.addDays(-1), time, zone)).atUtc
