@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsGpsDetector
 from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import Note, add_row, explain, form, quiet, shrinkable
 
@@ -24,7 +24,7 @@ class SourceForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.kind = shrinkable(QComboBox())
-        self.parts = QStackedWidget()
+        self._parts: list[QWidget] = []
         for kind, title, part in (
             (SERIAL, tr("GPS receiver on this computer"), self._serial()),
             (QGIS, tr("GPS that QGIS is connected to"), self._qgis()),
@@ -38,24 +38,26 @@ class SourceForm(QWidget):
             (REPLAY, tr("A log, to try it out"), self._replay()),
         ):  # fmt: skip
             self.kind.addItem(title, kind)
-            self.parts.addWidget(part)
+            self._parts.append(part)
         self.kind.currentIndexChanged.connect(self._turn)
-        self._turn(0)
         rows = form()
         rows.setContentsMargins(0, 0, 0, 0)
         add_row(rows, tr("&Positions from"), self.kind, tr("Where positions come from."))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(rows)
-        column.addWidget(self.parts)
+        for part in self._parts:
+            column.addWidget(part)
+        self._turn(0)
+
+    def part(self) -> QWidget:
+        """The fields of the kind that is chosen."""
+        return self._parts[self.kind.currentIndex()]
 
     def _turn(self, index: int) -> None:
-        """Show the fields of a kind, and leave no room for those of others."""
-        self.parts.setCurrentIndex(index)
-        for at in range(self.parts.count()):
-            height = QSizePolicy.Policy.Preferred if at == index else QSizePolicy.Policy.Ignored
-            self.parts.widget(at).setSizePolicy(QSizePolicy.Policy.Preferred, height)
-        self.parts.updateGeometry()
+        """Show the fields of a kind; a stack of them would be as high as the highest."""
+        for at, part in enumerate(self._parts):
+            part.setVisible(at == index)
 
     def settings(self) -> dict[str, Any]:
         """The gateway's settings of the source."""
@@ -72,10 +74,10 @@ class SourceForm(QWidget):
 
     def is_open(self) -> bool:
         """Whether other computers may send positions."""
-        return bool(self.parts.currentWidget().findChild(QCheckBox) and self._outside().isChecked())
+        return bool(self._outside() and self._outside().isChecked())
 
     def _outside(self) -> QCheckBox:
-        return self.parts.currentWidget().findChild(QCheckBox)
+        return self.part().findChild(QCheckBox)
 
     def _host(self) -> str:
         return _EVERYBODY if self.is_open() else "127.0.0.1"

@@ -68,6 +68,7 @@ class LivePage(Page):
         self.start_button.clicked.connect(self._start)
         self.stop_button.clicked.connect(self.stop_wanted)
         self.coverage, self.missions = QProgressBar(), Note()
+        self.coverage.setTextVisible(False)  # not every theme has a colour in which it could be read
         explain(
             self.coverage, tr("Minutes delivered"),
             tr("Minutes that the missions of the running shift have had of patrol. More than a mission was to get does "
@@ -268,16 +269,16 @@ class LivePage(Page):
         if not coverage.missions:
             self.missions.setText(tr("No mission of the plan is in a shift that runs now."))
             return
-        self.missions.setText(
-            tr("{done} of {missions} missions done, {running} in progress, {waiting} waiting.").format(
-                done=coverage.done, missions=coverage.missions, running=coverage.running, waiting=coverage.waiting
-            )
-        )
         planned, delivered = round(coverage.planned), int(coverage.delivered)
         self.coverage.setRange(0, planned)
         self.coverage.setValue(delivered)
-        told = tr("{delivered} of {planned} minutes").format(delivered=delivered, planned=planned)
-        self.coverage.setFormat(told)
+        done = tr("{done} of {missions} missions done, {delivered} of {planned} minutes.").format(
+            done=coverage.done, missions=coverage.missions, delivered=delivered, planned=planned
+        )
+        rest = tr("{running} in progress, {waiting} waiting.").format(
+            running=coverage.running, waiting=coverage.waiting
+        )
+        self.missions.setText(f"{done} {rest}")
 
     def _tell_counts(self, refused: Mapping[str, Any], quarantined: Mapping[str, Any]) -> None:
         parts = []
