@@ -115,9 +115,10 @@ class LiveSession(QObject):
         self._send_missions()
 
     def _send_missions(self) -> None:
-        """Tell the gateway, which keeps which unit has which, and by whom."""
+        """Tell the gateway, which keeps which unit has which, and by whom; and hear what they have had already."""
         author = AUTHOR.get() or QgsApplication.userFullName()
         self.ask("missions", missions=self._missions, author=author)
+        self._client.ask("snapshot", self._take_snapshot)
 
     def leave(self) -> None:
         """Go from the gateway, which goes on."""
@@ -202,7 +203,6 @@ class LiveSession(QObject):
         self.model.clear()
         self.model.set_missions(_mission(row) for row in self._missions)
         self._send_missions()
-        self._client.ask("snapshot", self._take_snapshot)
         self._set_state(ON)
 
     def _take_snapshot(self, answer: dict[str, Any]) -> None:

@@ -31,13 +31,14 @@ from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, Coverage, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
-from patrol_missions.gui.live_session import OFF, ON
+from patrol_missions.gui.live_session import OFF, ON, LiveSession
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
 from patrol_missions.gui.nearby import Nearby, Recent
 from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
 from patrol_missions.gui.risk_here import Here, Risk, ShiftMissions, ShiftRisk
+from patrol_missions.gui.settings import AUTHOR
 
 T0 = 1_577_880_000.0  # 2020-01-01 12:00 UTC
 
@@ -399,6 +400,34 @@ def test_events_and_answers_come_over_the_line(gateway):
     gateway.socket.disconnectFromHost()
     until(lambda: lost)
     assert not client.is_open()
+
+
+def test_missions_are_sent_with_who_sends_them_and_what_they_have_had_is_asked_for(gateway, tmp_path):
+    def row(name):
+        return {"mission_id": name, "cells": [[0, 0]], "start": T0, "end": T0 + 3600, "minutes": 15.0}
+
+    def asked():
+        return [json.loads(line) for line in gateway.heard[1:]]
+
+    place = {"host": "127.0.0.1", "port": gateway.server.serverPort(), "pid": 1}
+    (tmp_path / "gateway.json").write_text(json.dumps(place), encoding="utf-8")
+    (tmp_path / "gateway.token").write_text("secret", encoding="utf-8")
+    session = LiveSession(QgsMapCanvas())
+    assert session.rejoin(tmp_path, [row("m1")])
+    until(lambda: gateway.heard)
+    gateway.say({"event": "hello"})
+    until(lambda: len(asked()) == 2)
+    session.set_missions([row("m2")])
+    until(lambda: len(asked()) == 4)
+    assert [each["do"] for each in asked()] == ["missions", "snapshot"] * 2
+    first, _, second, last = asked()
+    assert [each["missions"][0]["mission_id"] for each in (first, second)] == ["m1", "m2"]
+    assert second["author"] == (AUTHOR.get() or QgsApplication.userFullName())
+    gateway.say({"event": "answer", "id": last["id"], "ok": True, "now": T0 + 600, "minutes": {"m2": 7.5},
+                 "events": [{**timed("started", 0.0), "mission": "m2"}]})  # fmt: skip
+    until(lambda: session.model.missions["m2"].minutes)
+    assert session.model.coverage(T0 + 600) == Coverage(1, 0, 1, 15.0, 7.5)
+    session.tear_down()
 
 
 def test_the_door_is_read_from_the_run_folder(tmp_path):
