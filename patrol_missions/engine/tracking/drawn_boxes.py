@@ -26,7 +26,7 @@ def cells(edges: Table, size_m: float) -> Cells:
 def _within(edges: NDArray[np.float64], size_m: float) -> set[Cell]:
     """A middle is inside where an odd number of edges is west of it."""
     lowest, highest = edges[:, [1, 3]].min(), edges[:, [1, 3]].max()
-    found = set()
+    found: set[Cell] = set()
     for row in range(math.floor(lowest / size_m), math.ceil(highest / size_m)):
         y = (row + 0.5) * size_m
         x1, y1, x2, y2 = edges[(edges[:, 1] <= y) != (edges[:, 3] <= y)].T
