@@ -76,8 +76,8 @@ class LivePage(Page):
         )  # fmt: skip
         self.table = self._table()
         self._fit_table()
-        self.sound = QCheckBox(tr("Soun&d when a mission has its minutes"))
-        explain(self.sound, tr("Sound"), tr("Beeps when a mission is done."))
+        self.sound = QCheckBox(tr("Soun&d when a mission is done"))
+        explain(self.sound, tr("Sound"), tr("Beeps when a mission has its minutes."))
         self._by_hand()
         self.risk = Card(tr("Risk here"), theme_icon("mActionIdentify"))
         self._place, self._tactic, self._risks = Note(), Note(), Note()
@@ -278,7 +278,7 @@ class LivePage(Page):
         rest = tr("{running} in progress, {waiting} waiting.").format(
             running=coverage.running, waiting=coverage.waiting
         )
-        self.missions.setText(f"{done} {rest}")
+        self.missions.setText(f"{done}\n{rest}")
 
     def _tell_counts(self, refused: Mapping[str, Any], quarantined: Mapping[str, Any]) -> None:
         parts = []

@@ -530,7 +530,7 @@ def test_the_bar_tells_what_is_delivered(page, model):
     model.apply(timed("started", 3.0))
     session.changed.emit()
     assert (page.coverage.maximum(), page.coverage.value()) == (30, 4)
-    assert page.missions.text() == "0 of 2 missions done, 4 of 30 minutes. 1 in progress, 1 waiting."
+    assert page.missions.text() == "0 of 2 missions done, 4 of 30 minutes.\n1 in progress, 1 waiting."
     model.set_missions([Mission("m1", frozenset({(0, 0)}), 15.0, T0 + 600, T0 + 1200)])
     session.changed.emit()
     assert not page.coverage.isVisibleTo(page)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QDockWidget, QPushButton
+from qgis.PyQt.QtWidgets import QAbstractItemView, QDockWidget, QWidget
 
 from patrol_missions.gui.live_model import AMBER, DONE
 from patrol_missions.gui.live_session import OFF, ON
@@ -27,6 +27,20 @@ def mission(desk):
     to_degrees = QgsCoordinateTransform(layer.crs(), QgsCoordinateReferenceSystem("EPSG:4326"), QgsProject.instance())
     middle = to_degrees.transform(layer.getGeometry(listed.feature_id).centroid().asPoint())
     return listed, middle, listed.shift.start.toSecsSinceEpoch()
+
+
+def narrow(desk):
+    """The panel as narrow as people make it."""
+    desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
+    desk.breathe(300)
+
+
+def assert_fits(desk):
+    page = desk.dock.live
+    for part in page.widget().findChildren(QWidget):
+        if part.isVisible() and not isinstance(part.parent(), QAbstractItemView):
+            right = part.mapTo(page.viewport(), part.rect().topRight()).x()
+            assert right <= page.viewport().width(), (type(part).__name__, part.accessibleName(), right)
 
 
 def step_an_empty_page_says_what_comes_next(desk):
@@ -52,6 +66,17 @@ def step_a_plan_is_made(desk):
     desk.click(desk.dock.live.start_button)
     assert "Name the" in desk.dock.live.status.text()
     desk.grab("live_1_ready")
+
+
+def step_nothing_of_a_source_is_cut(desk):
+    narrow(desk)
+    kind = desk.dock.live.source.kind
+    for number in range(kind.count()):
+        kind.setCurrentIndex(number)
+        desk.breathe(100)
+        desk.grab(f"live_1_source_{number}", desk.dock)
+        assert_fits(desk)
+    desk.dock.widen()
 
 
 def step_a_log_is_replayed(desk):
@@ -85,20 +110,10 @@ def step_a_log_is_replayed(desk):
     desk.grab("live_2_running")
 
 
-def step_the_panel_is_narrow(desk):
-    desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
-    desk.breathe(300)
+def step_nothing_of_the_running_page_is_cut(desk):
+    narrow(desk)
     desk.grab("live_2_narrow")
-    page = desk.dock.live
-    bar = page.verticalScrollBar()
-    bar.setValue(bar.maximum())
-    desk.breathe(100)
-    desk.grab("live_2_narrow_below")
-    bar.setValue(0)
-    inside = page.viewport().rect()
-    for part in page.widget().findChildren(QPushButton):
-        if part.isVisible():
-            assert part.mapTo(page.viewport(), part.rect().topRight()).x() <= inside.right(), part.text()
+    assert_fits(desk)
     desk.dock.widen()
 
 
