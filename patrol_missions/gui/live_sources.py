@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsGpsDetector
 from qgis.gui import QgsDoubleSpinBox, QgsFileWidget, QgsSpinBox
 from qgis.PyQt.QtCore import QCoreApplication
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QLineEdit, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from patrol_missions.gui.forms import Note, add_row, explain, form, quiet, shrinkable
 
@@ -42,11 +42,13 @@ class SourceForm(QWidget):
         self.kind.currentIndexChanged.connect(self._turn)
         rows = form()
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)  # the names are long
         add_row(rows, tr("&Positions from"), self.kind, tr("Where positions come from."))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(rows)
         for part in self._parts:
+            part.layout().setContentsMargins(0, 0, 0, 0)
             column.addWidget(part)
         self._turn(0)
 

@@ -60,6 +60,7 @@ class LivePage(Page):
         self._rows: list[str] = []
         self.status = Banner()
         self.source = SourceForm()
+        self.source.kind.currentIndexChanged.connect(lambda _index: self._tell_status())
         self.start_button = button(
             tr("&Start"), tr("Track units from this source; it goes on when QGIS is closed."),
             theme_icon("mActionStart"), primary=True,

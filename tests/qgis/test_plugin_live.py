@@ -498,6 +498,11 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     assert not page.past_button.isEnabled()
     page.refresh("", True)
     assert page.past_button.isEnabled()
+    page.source.unit.setText("")
+    page.start_button.click()
+    assert "Name the" in page.status.text()
+    page.source.kind.setCurrentIndex(page.source.kind.findData(PHONES))
+    assert page.status.text() == "", "what another source lacks"
     assert page.start_button.isEnabled()
     for event in (fix("3"), fix("7"), entered("3", cell=(9, 9)), entered("7"), timed("started", 0.0)):
         model.apply(event)
