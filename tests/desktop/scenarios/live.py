@@ -187,6 +187,12 @@ def step_a_past_shift_is_chosen_and_played(desk):
     controller.setCurrentFrameNumber(10)
     desk.canvas_ready()
     desk.grab("live_8_past_later")
+    dock.load_past(None, str(OUT / "cars.csv"))  # in which are the reports after the watch was stopped, too
+    desk.wait(10, "the run", dock.runner.busy)
+    desk.wait_for_run(60)
+    assert dock.state.layer("trails").featureCount() == 180
+    assert len(dock.state.project.mapLayersByName("Trails of a past shift")) == 1
+    assert controller.totalFrameCount() > desk.notes["frames"]
     panel.hide()
     dock.map.show_time(None)
     desk.iface.messageBar().clearWidgets()
