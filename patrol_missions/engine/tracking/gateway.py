@@ -247,7 +247,7 @@ class Gateway:
         events = self.tracker.take(arrived, now) if arrived else []
         due = time.monotonic() - self._ticked_at >= _TICK_S
         if due:
-            self._ticked_at = self._collected_at = time.monotonic()
+            self._ticked_at = time.monotonic()
             self.desk.tick()
             events += self.tracker.tick(now)
         entries = self.journal.settle(self.tracker.settled())
