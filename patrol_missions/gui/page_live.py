@@ -5,38 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import (
-    QAbstractItemView,
-    QApplication,
-    QCheckBox,
-    QHBoxLayout,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
+from qgis.PyQt.QtWidgets import QApplication, QCheckBox, QHBoxLayout, QWidget
 
-from patrol_missions.gui.forms import (
-    Banner,
-    Card,
-    Note,
-    Page,
-    button,
-    compact,
-    explain,
-    quiet,
-    side_by_side,
-    theme_icon,
-)
-from patrol_missions.gui.live_model import LiveModel, Unit
-from patrol_missions.gui.live_overlay import clock
+from patrol_missions.gui.forms import Banner, Card, Note, Page, button, explain, quiet, side_by_side, theme_icon
 from patrol_missions.gui.live_session import OFF, ON, STARTING, LiveSession
 from patrol_missions.gui.live_sources import SourceForm
 from patrol_missions.gui.risk_here import Here
+from patrol_missions.gui.units_table import UnitsTable
 
-_UNIT, _WHERE, _LEFT, _HEARD = range(4)
-_MOST_ROWS = 500
 _MOST_RISKS = 6
 
 
@@ -51,7 +28,6 @@ class LivePage(Page):
         super().__init__(parent)
         self._session = session
         self._problem = ""
-        self._rows: list[str] = []
         self.status = Banner()
         self.source = SourceForm()
         self.start_button = button(
@@ -61,7 +37,9 @@ class LivePage(Page):
         self.stop_button = button(tr("S&top"), tr("End live tracking."), theme_icon("mActionStop"))
         self.start_button.clicked.connect(self._start)
         self.stop_button.clicked.connect(self.stop_wanted)
-        self.table = self._table()
+        self.table = UnitsTable()
+        self.table.setMinimumHeight(110)
+        self.table.picked.connect(self.followed)
         self.sound = QCheckBox(tr("Soun&d when a mission has its minutes"))
         explain(self.sound, tr("Sound"), tr("Beeps when a mission is done."))
         self._by_hand()
@@ -86,23 +64,6 @@ class LivePage(Page):
         session.changed.connect(self.show_session)
         self.show_risk(None)
 
-    def _table(self) -> QTableWidget:
-        table = QTableWidget(0, 4)
-        table.setHorizontalHeaderLabels([tr("Unit"), tr("Where"), tr("Left"), tr("Heard")])
-        compact(table)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setTabKeyNavigation(False)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_WHERE, QHeaderView.ResizeMode.Stretch)
-        table.setMinimumHeight(110)
-        explain(table, tr("Units"), tr("The unit that is chosen is followed: the risk where it is stands below."))
-        table.setToolTip("")
-        table.itemSelectionChanged.connect(lambda: self.followed.emit(self.unit()))
-        return table
-
     def _by_hand(self) -> None:
         self.enter_button = button(
             tr("&In a mission"),
@@ -110,18 +71,12 @@ class LivePage(Page):
         )
         self.away_button = button(tr("&Called away"), tr("Say that the chosen unit was called away; its timer rests."))
         self.undo_button = button(tr("U&ndo"), tr("Take back what was said last of the chosen unit."))
-        self.away_button.clicked.connect(lambda: self._session.ask("away", unit=self.unit()))
-        self.undo_button.clicked.connect(lambda: self._session.ask("undo", unit=self.unit()))
+        self.away_button.clicked.connect(lambda: self._session.ask("away", unit=self.table.unit()))
+        self.undo_button.clicked.connect(lambda: self._session.ask("undo", unit=self.table.unit()))
         self._hand_row = QHBoxLayout()
         for each in (self.enter_button, self.away_button, self.undo_button):
             self._hand_row.addWidget(each)
         self._hand_row.addStretch(1)
-
-    def unit(self) -> str:
-        """The unit that is chosen, or an empty text."""
-        row = self.table.currentRow()
-        chosen = self.table.selectedItems()
-        return self._rows[row] if chosen and 0 <= row < len(self._rows) else ""
 
     def refresh(self, problem: str) -> None:
         """Show how things stand.
@@ -144,11 +99,11 @@ class LivePage(Page):
         self.table.setVisible(on)
         for part in (self.enter_button, self.away_button, self.undo_button):
             part.setVisible(on)
-            part.setEnabled(on and bool(self.unit()))
+            part.setEnabled(on and bool(self.table.unit()))
         self.sound.setVisible(on)
         self._tell_status()
         if on and self.isVisible():
-            self._fill(session.model, session.now())
+            self.table.show_units(session.model, session.now())
             self._tell_counts(session.refused, session.quarantined)
         self.counts.setVisible(on)
         self.admit_button.setVisible(on and bool(session.quarantined))
@@ -193,30 +148,6 @@ class LivePage(Page):
             bad = any(each.get("state") in ("failed", "silent") for each in session.sources.values())
             self.status.say("mIconWarning" if bad else "mIconInfo", " ".join(filter(None, texts)))
 
-    def _fill(self, model: LiveModel, now: float) -> None:
-        units = sorted(model.units.values(), key=lambda unit: (not _missions(model, unit), unit.name))[:_MOST_ROWS]
-        names = [unit.name for unit in units]
-        chosen = self.unit()
-        if names != self._rows:
-            self.table.blockSignals(True)
-            self._rows = names
-            self.table.setRowCount(len(names))
-            if chosen in names:
-                self.table.selectRow(names.index(chosen))
-            else:
-                self.table.clearSelection()
-            self.table.blockSignals(False)
-        for row, unit in enumerate(units):
-            for column, text in enumerate(_texts(model, unit, now)):
-                item = self.table.item(row, column)
-                if item is None:
-                    item = QTableWidgetItem()
-                    if column >= _LEFT:
-                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                    self.table.setItem(row, column, item)
-                if item.text() != text:
-                    item.setText(text)
-
     def _tell_counts(self, refused: Mapping[str, Any], quarantined: Mapping[str, Any]) -> None:
         parts = []
         if quarantined:
@@ -227,20 +158,6 @@ class LivePage(Page):
             told = ", ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))
             parts.append(tr("Refused: {counts}.").format(counts=told))
         self.counts.setText(" ".join(parts))
-
-
-def _missions(model: LiveModel, unit: Unit) -> list[str]:
-    return [mission.mission_id for mission in model.missions_in(unit.cell)]
-
-
-def _texts(model: LiveModel, unit: Unit, now: float) -> tuple[str, str, str, str]:
-    missions = model.missions_in(unit.cell)
-    where = f"{unit.cell[0]}E{unit.cell[1]}N" if unit.cell else ""
-    left = clock(missions[0].left_s(now)) if missions else ""
-    if missions:
-        where = tr("Mission {cell}").format(cell=where)
-    heard = tr("silent") if unit.silent else f"{max(0.0, now - unit.at):.0f} s"
-    return unit.name, where, left, heard
 
 
 def tr(text: str) -> str:

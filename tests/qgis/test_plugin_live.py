@@ -31,7 +31,7 @@ from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
-from patrol_missions.gui.live_session import OFF, ON
+from patrol_missions.gui.live_session import OFF, ON, LiveSession
 from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
 from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
@@ -164,6 +164,34 @@ def test_only_missions_of_the_running_shift_are_shown(shown):
     assert rows(shown.missions, "mission_id") == [("now",)]
     shown.show(model, T0 + 605)
     assert rows(shown.missions, "mission_id") == [("later",)]
+
+
+def test_a_unit_that_stands_still_ages(shown, model):
+    model.apply(fix())
+    shown.show(model, T0 + 4)
+    shown.show(model, T0 + 8)
+    assert rows(shown.units, "age_s", "state") == [(4.0, "heard")], "not with every look"
+    shown.show(model, T0 + 40)
+    assert rows(shown.units, "age_s", "state") == [(40.0, "old")]
+
+
+def test_the_map_is_drawn_for_what_changed_alone_and_not_begun_anew_while_it_is_drawn(project, model):
+    canvas = SimpleNamespace(isDrawing=lambda: True)
+    session = LiveSession(canvas)
+    session.model = model
+    session._layers = LiveLayers(project, "City", QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+    drawn = []
+    session._layers.units.repaintRequested.connect(lambda *_: drawn.append("units"))
+    session._layers.missions.repaintRequested.connect(lambda *_: drawn.append("missions"))
+    model.apply(fix(at=session.now()))
+    session.show()
+    assert session._layers.units.featureCount() == 1
+    assert drawn == []
+    canvas.isDrawing = lambda: False
+    session.show()
+    assert sorted(drawn) == ["missions", "units"]
+    session.show()
+    assert len(drawn) == 2
 
 
 def test_two_thousand_units_are_shown_in_a_moment(shown, model):
@@ -398,7 +426,7 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     session.sources = {"gpsd": {"state": "silent", "text": "Nothing was heard for 30 s."}}
     session.quarantined, session.refused = {"X1": 4}, {"from the future": 2}
     session.changed.emit()
-    cells = [[page.table.item(row, column).text() for column in range(4)] for row in range(2)]
+    cells = [[page.table.model().index(row, column).data() for column in range(4)] for row in range(2)]
     assert cells == [["7", "Mission 0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
     assert "Nothing was heard" in page.status.text()
     assert "X1" in page.counts.text()
@@ -412,6 +440,24 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     assert session.asked == [("away", {"unit": "3"})]
     page.admit_button.click()
     assert session.asked[-1] == ("admit", {"unit": "X1"})
+
+
+def test_the_chosen_unit_stays_chosen_while_the_rows_move(page, model):
+    followed = []
+    page.followed.connect(followed.append)
+    for event in (fix("3"), fix("7")):
+        model.apply(event)
+    page._session.state = ON
+    page._session.changed.emit()
+    page.table.selectRow(1)
+    model.apply(entered("7"))
+    page._session.changed.emit()
+    assert (page.table.unit(), page.table.selectionModel().selectedRows()[0].row()) == ("7", 0)
+    assert followed == ["7"]
+    del model.units["7"]
+    page._session.changed.emit()
+    assert page.table.unit() == ""
+    assert followed == ["7", ""]
 
 
 def test_the_risk_is_told_in_words(page):
