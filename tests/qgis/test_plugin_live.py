@@ -32,7 +32,7 @@ from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON, LiveSession
-from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
+from patrol_missions.gui.live_sources import GPSD, HUB, PHONES, REPLAY, SERIAL, UDP, SourceForm
 from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
@@ -386,6 +386,19 @@ def test_the_form_of_each_source_says_what_is_missing(processing):
     }  # fmt: skip
     form.parts.currentWidget().findChild(QCheckBox).setChecked(True)
     assert form.settings()["host"] == "0.0.0.0"
+    form.kind.setCurrentIndex(form.kind.findData(HUB))
+    assert "server" in form.problem()
+    form.hub.setText("avl.example")
+    assert form.problem() == ""
+    assert form.settings() == {
+        "kind": "tcp", "name": form.kind.currentText(), "host": "avl.example", "port": 5001, "format": "nmea",
+    }  # fmt: skip
+    form.hub_unit.setText("7")
+    form.hub_format.setCurrentIndex(form.hub_format.findData("taip"))
+    assert (form.settings()["unit"], form.settings()["format"]) == ("7", "taip")
+    form.kind.setCurrentIndex(form.kind.findData(UDP))
+    form.udp_port_format.setCurrentIndex(form.udp_port_format.findData("taip"))
+    assert (form.settings()["kind"], form.settings()["format"]) == ("udp", "taip")
     form.kind.setCurrentIndex(form.kind.findData(REPLAY))
     assert form.problem()
 
