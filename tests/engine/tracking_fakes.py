@@ -40,6 +40,9 @@ class LineParser:
                 self.rejected["not understood"] += 1
         return found
 
+    def finish(self, now: float) -> list[Fix]:
+        return []
+
 
 def parse_query(query: str, now: float) -> Fix:
     given = {name: values[0] for name, values in parse_qs(query).items()}

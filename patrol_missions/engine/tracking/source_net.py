@@ -53,7 +53,7 @@ class TcpClient:
         async def attempt(backoff: Backoff) -> None:
             await self._listen(hearing, backoff)
 
-        await keep_trying(ear, attempt, self._where)
+        await keep_trying(hearing, attempt, self._where)
 
     @property
     def _where(self) -> str:
@@ -105,7 +105,7 @@ class _Server:
         async def attempt(_backoff: Backoff) -> None:
             await self._serve(hearing)
 
-        await keep_trying(ear, attempt, self._where)
+        await keep_trying(hearing, attempt, self._where)
 
     @property
     def _where(self) -> str:
@@ -218,9 +218,11 @@ class _Caller(asyncio.Protocol):
             asyncio.get_running_loop().call_later(wait_s, self._resume)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Let go."""
+        """Let go; what the stream has said last counts, too."""
         self._crowd.leave(self)
-        self._parser = None
+        if self._parser is not None:
+            self._hearing.end(self._parser)
+            self._parser = None
 
     def _resume(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -261,7 +263,8 @@ class _Letterbox(asyncio.DatagramProtocol):
             known = self._server._parser_of(address), _allowance(guard)  # noqa: SLF001 - its own
             self._senders[address] = known
             if len(self._senders) > guard.limits.connections:
-                self._senders.popitem(last=False)
+                _, (silent, _) = self._senders.popitem(last=False)
+                self._hearing.end(silent)
         parser, allowance = known
         if not allowance.spend(len(data), time.monotonic()):
             guard.counted[limits.BYTES] += 1
