@@ -269,16 +269,42 @@ def test_a_stream_cannot_make_the_parser_remember_without_end():
 # --- lines
 
 
-def test_a_checksum_is_needed_unless_the_source_sends_none():
-    bare = ("$" + RMC + "\r\n").encode()
+BARE = b"".join(("$" + body.replace("20.60", f"{second}.60") + "\r\n").encode() for second in (20, 21, 22) for body in (GGA, RMC))
+
+
+def test_a_sentence_needs_its_checksum():
     parser = NmeaParser("car")
+    bare = ("$" + RMC + "\r\n").encode()
     assert parser.feed(bare, NOW) + parser.finish(NOW) == []
     assert parser.rejected == {"no checksum": 1}
-    lenient = NmeaParser("car", checksums=False)
-    assert len(lenient.feed(bare, NOW) + lenient.finish(NOW)) == 1
+    found = parser.feed(BARE[: len(BARE) // 3] + stream(RMC) + BARE, NOW) + parser.finish(NOW)
+    assert [fix.heading_deg for fix in found] == [92.308], "one with a checksum"
+    assert parser.rejected == {"no checksum": 1 + 2 + 6}
+
+
+def test_a_receiver_that_never_sends_a_checksum_is_believed_from_its_first_sentence_on():
+    parser = NmeaParser("car")
+    found = parser.feed(BARE, NOW) + parser.finish(NOW)
+    assert [fix.at % 60 for fix in found] == pytest.approx([20.6, 21.6, 22.6])
+    assert [fix.longitude for fix in found] == pytest.approx([-93.750558641] * 3)
+    assert not parser.rejected
     wrong = stream(RMC).replace(b"4134.4", b"4135.4")
-    assert lenient.feed(wrong, NOW) + lenient.finish(NOW) == []
-    assert lenient.rejected == {"wrong checksum": 1}
+    assert parser.feed(wrong, NOW) + parser.finish(NOW) == []
+    assert parser.rejected == {"wrong checksum": 1}
+
+
+def test_what_is_no_sentence_does_not_make_a_receiver_one_without_checksums():
+    parser = NmeaParser("car")
+    assert parser.feed(b"$\xb5b\x01,\n" * 9 + BARE[: len(BARE) // 3], NOW) + parser.finish(NOW) == []
+    assert parser.rejected == {"no checksum": 11}
+
+
+def test_a_sentence_that_comes_again_is_counted_and_changes_nothing():
+    parser = NmeaParser("car")
+    once = stream(GGA, RMC)
+    found = parser.feed(once + once + stream(RMC, RMC.replace("20.60", "21.60")), NOW) + parser.finish(NOW)
+    assert [fix.at % 60 for fix in found] == pytest.approx([20.6, 21.6])
+    assert parser.rejected == {"heard twice": 3}
 
 
 def test_a_sentence_that_broke_off_does_not_take_the_next_one_with_it():

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
 import time
+import tty
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from urllib.parse import parse_qs
 
 from patrol_missions.core.errors import InputError
@@ -54,6 +57,19 @@ def parse_query(query: str, now: float) -> Fix:
 
 def any_unit(**more) -> Guard:
     return Guard(Limits(units=None, **more))
+
+
+@contextmanager
+def pseudo_port():
+    """The end of a pseudo terminal that a device would hold, and the name of the port at its other end."""
+    device, port = pty.openpty()
+    tty.setraw(port)
+    try:
+        yield device, os.ttyname(port)
+    finally:
+        for descriptor in (device, port):
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 class Heard:

@@ -25,6 +25,7 @@ from patrol_missions.engine.tracking.values import FASTEST_MPS, KNOT_MPS, RANGE_
 
 _SAME_S = 0.015  # receivers round the time of one moment differently from sentence to sentence
 _NO_FIX = Refusal.NO_POSITION.value
+_TWICE = Refusal.TWICE.value
 _PIVOT = 80  # two-digit years from 80 on, when GPS began, lie in the 1900s
 _MODES = {"N": _NO_FIX, "E": ESTIMATED, "M": ESTIMATED, "S": ESTIMATED}
 _QUALITIES = {"": _NO_FIX, "0": _NO_FIX, "6": ESTIMATED, "7": ESTIMATED, "8": ESTIMATED}
@@ -210,18 +211,26 @@ class Receiver:
         self._said: Said | None = None
         self._told = False
         self._newest = self._last = ""
+        self._heard: dict[str, int] = {}
         self._dated: tuple[float, float] | None = None
 
-    def take(self, kind: str, said: Said, now: float) -> list[Fix | str]:
-        """Take a sentence; reports that are complete with it, and why others come to none."""
+    def take(self, kind: str, said: Said, now: float, body: bytes) -> list[Fix | str]:
+        """Take a sentence; reports that are complete with it, and why others come to none.
+
+        :param body: its bytes; the same ones twice in a moment are a packet that was sent again
+        """
         if said.second is None and kind in _WITH_TIME:
             return [*self.finish(now), said.refusal or NO_TIME]
         done: list[Fix | str] = []
         if said.second is not None and not self._is_now(said.second):
             done += self.finish(now)
-            self._said, self._told = said, False
+            self._said, self._told, self._heard = said, False, {}
         elif self._said is not None:
             self._said = self._said.with_more(said)
+        if said.second is not None:
+            if self._heard.get(kind) == hash(body):
+                return [*done, _TWICE]
+            self._heard[kind] = hash(body)
         if said.date is not None and said.second is not None:
             self._dated = (said.date + said.second, now)
         self._newest = kind
