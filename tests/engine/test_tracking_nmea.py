@@ -119,6 +119,20 @@ def test_degrees_without_leading_zeros():
     assert (found[0].longitude, found[0].latitude) == pytest.approx((30.25 / 60, -1 - 34.5 / 60))
 
 
+@pytest.mark.parametrize(
+    ("text", "latitude"),
+    [("4160.0000,N", 42.0), (" 4134.5,N", 41.575), ("8960.,S", -90.0)],
+)
+def test_degrees_as_receivers_round_and_pad_them(text, latitude):
+    found, _ = parsed(RMC.replace("4134.49821229,N", text))
+    assert found[0].latitude == pytest.approx(latitude)
+
+
+def test_a_position_by_differences_of_an_old_receiver():
+    found, _ = parsed(RMC[:-2].replace(",A,", ",D,"))
+    assert found[0].latitude == pytest.approx(41.574970205)
+
+
 # --- what is no position
 
 
@@ -162,6 +176,8 @@ def test_a_moment_is_no_fix_if_one_sentence_says_so():
     [
         RMC.replace("4134.49", "9134.49"),
         RMC.replace("4134.49", "4160.49"),
+        RMC.replace("4134.49821229", "4134"),
+        RMC.replace("4134.49821229", "9060.0"),
         RMC.replace("09345.03", "18100.03"),
         RMC.replace(",N,", ",X,"),
         RMC.replace(",N,", ",,"),

@@ -31,7 +31,8 @@ _MODES = {"N": _NO_FIX, "E": ESTIMATED, "M": ESTIMATED, "S": ESTIMATED}
 _QUALITIES = {"": _NO_FIX, "0": _NO_FIX, "6": ESTIMATED, "7": ESTIMATED, "8": ESTIMATED}
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9]|60)(\.[0-9]*)?")
 _DATE = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})")
-_DEGREES = re.compile(r"([0-9]{0,3})([0-5][0-9](?:\.[0-9]*)?)")
+# Without a point a minute has lost its fraction; 60 minutes are what receivers make of 59.99999 when they round.
+_DEGREES = re.compile(r" *([0-9]{0,3})([0-5][0-9]\.[0-9]*|60\.0*)")
 
 Value = Callable[[str], str]
 """The text of a sentence's field by pynmea2's name for it; empty where the sentence has none."""
@@ -86,7 +87,8 @@ def read(kind: str, fields: list[str]) -> Said:
 
 def _rmc(value: Value) -> Said:
     second = _second(value)
-    refusal = _NO_FIX if value("status") != "A" else _MODES.get(value("mode_indicator"))
+    good = value("status") in ("A", "D")  # D: by differences, as receivers before NMEA 2.3 say
+    refusal = _MODES.get(value("mode_indicator")) if good else _NO_FIX
     if refusal:
         return Said(second, refusal=refusal)
     speed = number(value("spd_over_grnd"), 0, FASTEST_MPS / KNOT_MPS)
