@@ -11,7 +11,6 @@ from log_player import WAYS, direct, play
 from patrol_missions.engine.tracking.nmea import NmeaParser
 from patrol_missions.engine.tracking.taip import TaipParser
 
-
 RMC = b"$GPRMC,132820.60,A,4134.49821229,N,09345.03351845,W,3.252,92.308,180326,,,A*73"
 
 

@@ -285,7 +285,9 @@ def test_a_stream_cannot_make_the_parser_remember_without_end():
 # --- lines
 
 
-BARE = b"".join(("$" + body.replace("20.60", f"{second}.60") + "\r\n").encode() for second in (20, 21, 22) for body in (GGA, RMC))
+BARE = b"".join(
+    ("$" + body.replace("20.60", f"{second}.60") + "\r\n").encode() for second in (20, 21, 22) for body in (GGA, RMC)
+)
 
 
 def test_a_sentence_needs_its_checksum():
