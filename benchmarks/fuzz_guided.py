@@ -175,15 +175,7 @@ def _table(rng: random.Random) -> bytes:
     place = [f"{rng.uniform(-91, 91):.5f}", f"{rng.uniform(-181, 181):.5f}"]
     rows = [
         ["unit", "time", "lat", "lon", "speed kmh", "heading", "accuracy"],
-        [
-            "car 7",
-            "2026-03-18T13:28:20Z",
-            f"{rng.uniform(-91, 91):.5f}",
-            f"{rng.uniform(-181, 181):.5f}",
-            "36",
-            "92",
-            "5",
-        ],
+        ["car 7", "2026-03-18T13:28:20Z", *place, "36", "92", "5"],
         ["", "1773840500", "41.5", "", "", '"9', ""],
     ]
     return "\n".join(separator.join(row) for row in rows).encode()

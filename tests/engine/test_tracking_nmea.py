@@ -6,6 +6,7 @@ import json
 import math
 from datetime import datetime, timezone
 
+import nmea_features
 import pynmea2
 import pytest
 from hypothesis import given
@@ -403,6 +404,34 @@ def test_any_bytes_cut_anywhere_give_the_same(data, cuts):
     assert found == whole.feed(data, NOW) + whole.finish(NOW)
     assert parts.rejected == whole.rejected
     assert all(abs(fix.latitude) <= 90 and abs(fix.longitude) <= 180 and math.isfinite(fix.at) for fix in found)
+
+
+# --- what few logs show
+
+
+def latitudes(log):
+    """The latitudes in a log of one position a second, in the order of their reports."""
+    parser = NmeaParser("car", A_LOG)
+    found = parser.feed(log, NOW) + parser.finish(NOW)
+    assert [fix.at for fix in found] == sorted({fix.at for fix in found})
+    return [fix.latitude for fix in found]
+
+
+@pytest.mark.parametrize("feature", nmea_features.WHOLE)
+def test_a_position_for_each_second_whatever_the_receiver_does(feature):
+    expected = [nmea_features.latitude(second) for second in nmea_features.SECONDS]
+    assert latitudes(nmea_features.WHOLE[feature]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("feature", nmea_features.WITHOUT_TWO)
+def test_seconds_without_a_position_that_is_measured_are_left_out(feature):
+    expected = [nmea_features.latitude(second) for second in nmea_features.SECONDS if second not in (3, 4)]
+    assert latitudes(nmea_features.WITHOUT_TWO[feature]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("feature", nmea_features.NOWHERE)
+def test_what_is_no_position_makes_none(feature):
+    assert latitudes(nmea_features.NOWHERE[feature]) == []
 
 
 # --- real receivers
