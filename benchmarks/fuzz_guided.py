@@ -5,9 +5,10 @@
 
 Run it with a Python that has the engine's packages and atheris, which is libFuzzer for Python and works without a
 network; where it is absent, the script says so. ``PATROL_STAGE`` or build/stage holds the staged plugin. The fuzzer
-starts from the messages of ``fuzz_parsers.py`` and changes bytes as it likes; as it cannot guess a checksum, half of
-its lines get the one that fits. Whatever comes in, a parser gives the same however it is cut, refuses in a sentence
-what it refuses, and gives positions that are on the Earth. A fault ends the parser's run and is told with its bytes.
+starts from the messages of ``fuzz_parsers.py`` and of the tests, and changes bytes as it likes; as it cannot guess a
+checksum, half of its lines get the one that fits. Whatever comes in, a parser gives the same however it is cut, refuses
+in a sentence what it refuses, and gives positions that are on the Earth. A fault ends the parser's run and is told with
+its bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ from types import CodeType, FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage")), str(ROOT / "benchmarks")]
+STAGE = os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage"))
+sys.path[:0] = [STAGE, str(ROOT / "benchmarks"), str(ROOT / "tests" / "engine")]
+    os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage")),
+    str(ROOT / "benchmarks"),
+    str(ROOT / "tests" / "engine"),
+]
 
 PACKAGE = "patrol_missions.engine.tracking"
 MODULES = {
@@ -42,9 +48,10 @@ MODULES = {
     "files": ("track_files",),
 }
 SEEDS = 300
+NOW = 1_773_840_500.0
 _FILES = {b"\0": "log.nmea.gz", b"\1": "log.gpx", b"\2": "log.nmea"}
 _DEVICES = {"/dev/a": "car 1"}
-LONGEST = 12_000  # bytes; more than any line may have
+LONGEST = 20_000  # bytes; more than any line may have
 WITHIN_S = 10
 
 
@@ -56,8 +63,6 @@ class Targets:
     """
 
     def __init__(self) -> None:
-        import fuzz_parsers as messages
-
         from patrol_missions.core.errors import InputError
         from patrol_missions.engine.tracking import gpsd_json, gpx, lines, nmea, osmand, taip, track_files
 
@@ -65,23 +70,17 @@ class Targets:
         self.found = 0
         self.rejected: Counter[str] = Counter()
         self._folder = Path(tempfile.mkdtemp())
+        a_log = nmea.Dates(from_now=False)
+        dated = (nmea.NmeaParser, lambda unit: nmea.NmeaParser(unit, a_log))
         self.run: dict[str, Callable[[bytes], None]] = {
-            "NMEA": lambda data: self._stream(nmea.NmeaParser, self._with_checksums(data, b"$", b"")),
+            "NMEA": lambda data: self._stream(dated[len(data) % 2], self._with_checksums(data, b"$", b"")),
             "TAIP": lambda data: self._stream(taip.TaipParser, self._with_checksums(data, b">", b"<")),
             "gpsd": lambda data: self._stream(lambda unit: gpsd_json.GpsdParser(unit, _DEVICES), data),
             "GPX": self._points,
             "OsmAnd": self._request,
             "files": self._file,
         }
-        self._now = messages.NOW
-        self.seeds: dict[str, Callable[[random.Random], bytes]] = {
-            "NMEA": lambda rng: b"".join(messages.nmea(rng).replace(b"*", rng.choice((b"*", b","))) for _ in range(4)),
-            "TAIP": lambda rng: b"".join(messages.taip(rng) for _ in range(3)),
-            "gpsd": lambda rng: b"".join(rng.choice((messages.gpsd, _greeting))(rng) for _ in range(3)),
-            "GPX": lambda rng: b"<gpx><trk><trkseg>%b</trkseg></trk></gpx>" % messages.gpx(rng),
-            "OsmAnd": lambda rng: rng.choice((messages.query, _phone))(rng),
-            "files": lambda rng: rng.choice((_table, lambda _: b"\2" + messages.nmea(rng)))(rng),
-        }
+        self._now = NOW
 
     def _with_checksums(self, data: bytes, mark: bytes, end: bytes) -> bytes:
         """Lines with the checksum that fits, unless the first byte of all is odd."""
@@ -95,7 +94,7 @@ class Targets:
             made.append(b"%b%b%b*%02X%b" % (before, begun, body, self._xor(summed), end) if begun else line)
         return b"\r\n".join(made)
 
-    def _stream(self, kind: type[Any], data: bytes) -> None:
+    def _stream(self, kind: Callable[[str], Any], data: bytes) -> None:
         whole, parts = kind("car"), kind("car")
         found = whole.feed(data + b"\n", self._now) + whole.finish(self._now)
         size = 1 + len(data) % 7
@@ -144,6 +143,36 @@ class Targets:
             on_earth = abs(fix.longitude) <= 180 and abs(fix.latitude) <= 90
             if not on_earth or not all(math.isfinite(each) for each in numbers if each is not None):
                 raise AssertionError(f"This is no report: {fix}")
+
+
+def seeds() -> dict[str, Callable[[random.Random], bytes]]:
+    """What the fuzzer starts from, by the parser's name; to be asked for when the parsers are there."""
+    import fuzz_parsers as messages
+    import nmea_features
+
+    written = list(nmea_features.WHOLE.values())
+
+    def sentences(rng: random.Random) -> bytes:
+        if rng.random() < 0.5:
+            return rng.choice(written)
+        return b"".join(messages.nmea(rng).replace(b"*", rng.choice((b"*", b","))) for _ in range(4))
+
+    return {
+        "NMEA": sentences,
+        "TAIP": lambda rng: b"".join(messages.taip(rng) for _ in range(3)),
+        "gpsd": lambda rng: b"".join(rng.choice((messages.gpsd, _greeting))(rng) for _ in range(3)),
+        "GPX": lambda rng: rng.choice((b"", b"<!DOCTYPE gpx>")) + _track(messages.gpx(rng)),
+        "OsmAnd": lambda rng: rng.choice((messages.query, _phone, _other_query))(rng),
+        "files": lambda rng: rng.choice((_table, lambda _: b"\2" + messages.nmea(rng)))(rng),
+    }
+
+
+def _track(point: bytes) -> bytes:
+    return b"<gpx><trk><trkseg>%b</trkseg></trk></gpx>" % point
+
+
+def _other_query(rng: random.Random) -> bytes:
+    return b"deviceid=7&valid=%b&location=41.5,-93.7&hdop=1&heading=3" % rng.choice((b"true", b"false"))
 
 
 def _greeting(rng: random.Random) -> bytes:
@@ -202,9 +231,9 @@ def fuzz(name: str, size: int, folder: str) -> None:
             sys.stdout.flush()
             os._exit(0)
 
-    rng = random.Random(0)
+    rng, make = random.Random(0), seeds()[name]
     for number in range(SEEDS):
-        seed = targets.seeds[name](rng) + b"x" * (number // (SEEDS - 1)) * (LONGEST - 1_000)  # one with a long line
+        seed = make(rng) + b"x" * (number // (SEEDS - 1)) * (LONGEST - 1_000)  # one with a long line
         Path(folder, f"seed{number}").write_bytes(seed)
     flags = ["-seed=1", f"-max_len={LONGEST}", f"-timeout={WITHIN_S}", "-rss_limit_mb=1024", "-verbosity=0"]
     atheris.Setup([name, *flags, f"-artifact_prefix={folder}-", folder], one)

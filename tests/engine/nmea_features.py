@@ -114,6 +114,7 @@ WHOLE = {
     "tag blocks of groups": log(
         lambda second: [tagged(b"g:%d-2-%d" % (part + 1, second), each) for part, each in enumerate(both(second))]
     ),
+    "errors by GST": log(lambda second: [*both(second), line(f"GPGST,{clock(second)},11,,,,3.0,4.0,1.1")]),
     "no speed": log(lambda second: [gga(second), line(f"GPRMC,{clock(second)},A,{place(second)},,,{DATE},,,A")]),
     "no date now and then": lost(both, lambda second: [gga(second), rmc(second, date="")]),
     "ZDA without a date": log(lambda second: [gga(second), line(f"GPZDA,{clock(second)},,,,,"), rmc(second)]),
