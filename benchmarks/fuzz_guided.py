@@ -33,10 +33,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 STAGE = os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage"))
 sys.path[:0] = [STAGE, str(ROOT / "benchmarks"), str(ROOT / "tests" / "engine")]
-    os.environ.get("PATROL_STAGE", str(ROOT / "build" / "stage")),
-    str(ROOT / "benchmarks"),
-    str(ROOT / "tests" / "engine"),
-]
 
 PACKAGE = "patrol_missions.engine.tracking"
 MODULES = {
