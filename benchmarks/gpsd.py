@@ -84,8 +84,8 @@ def fastest(work: Callable[[], None]) -> float:
 
 def ways_apart(data: bytes) -> list[str]:
     """The ways through which not all of a log comes as it is."""
-    expected = direct(NmeaParser, data)
-    return [way for way in WAYS if asyncio.run(play(way, NmeaParser, data)) != expected]
+    expected = direct(NmeaParser, data).fixes
+    return [way for way in WAYS if asyncio.run(play(way, NmeaParser, data)).fixes != expected]
 
 
 def say(name: str, found: Comparison, apart: list[str]) -> None:

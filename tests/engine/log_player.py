@@ -22,7 +22,8 @@ UNIT = "car 1"
 HERE = "127.0.0.1"
 NOW = 1_773_840_500.0
 """When all is played: positions without a date are those of this day."""
-_DATAGRAM = 1_400
+CUT = "UDP cut anywhere"
+_DATAGRAM, _CUT = 1_400, 1_001
 _WITHIN_S = 20.0
 
 
@@ -116,15 +117,23 @@ async def _tcp_server(source: Any, made: list[_Watched], data: bytes) -> list[Fi
 
 
 async def _udp(source: Any, made: list[_Watched], data: bytes) -> list[Fix]:
+    return await _letters(source, made, datagrams(data))
+
+
+async def _udp_cut(source: Any, made: list[_Watched], data: bytes) -> list[Fix]:
+    return await _letters(source, made, [data[at : at + _CUT] for at in range(0, len(data), _CUT)])
+
+
+async def _letters(source: Any, made: list[_Watched], sent: list[bytes]) -> list[Fix]:
     server = source(UdpServer, port=0)
     async with running(server) as heard:
         await heard.until_says("is open")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as letter:
             letter.connect((HERE, server.port))
-            for datagram in datagrams(data):
+            for datagram in sent:
                 letter.send(datagram)
                 await asyncio.sleep(0)  # so that no more are on their way than a socket holds
-        await heard.until(lambda: made and made[0].received >= len(data), _WITHIN_S)
+        await heard.until(lambda: made and made[0].received >= sum(map(len, sent)), _WITHIN_S)
     return heard.fixes
 
 
@@ -143,5 +152,6 @@ _WAYS: dict[str, Callable[[Any, list[_Watched], bytes], Awaitable[list[Fix]]]] =
     "TCP client": _tcp_client,
     "TCP server": _tcp_server,
     "UDP": _udp,
+    CUT: _udp_cut,
 }
 WAYS = tuple(_WAYS)

@@ -27,6 +27,7 @@ from patrol_missions.engine.tracking.source_net import TcpClient, TcpServer, Udp
 from patrol_missions.engine.tracking.source_replay import ReplaySource
 from patrol_missions.engine.tracking.source_serial import SerialSource
 from patrol_missions.engine.tracking.sources import Backoff, sentence
+from patrol_missions.engine.tracking.taip import TaipParser
 
 LINE = b"car 1,1000,13.4,52.5\n"
 FIX = Fix("car 1", 1000.0, 13.4, 52.5)
@@ -293,6 +294,32 @@ def test_datagrams():
 
     assert asyncio.run(play()) == [FIX] * 3
     assert guard.counted["line too long"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parser", "stream"),
+    [
+        (NmeaParser, rmc(1) + rmc(2) + rmc(3)),
+        (TaipParser, b">RPV46640+4197412-0752857900015802;ID=5102;*71<>RPV46641+4197412-0752857900015802;ID=5102;*70<"),
+    ],
+)
+@pytest.mark.parametrize("size", [10, 33, 64])
+def test_a_stream_that_is_cut_into_datagrams_anywhere(parser, stream, size):
+    guard = any_unit()
+    whole = parser("127.0.0.1")
+
+    async def play():
+        source = UdpServer({"name": "letters", "port": 0}, parser, guard)
+        async with running(source) as heard:
+            await heard.until_says("is open")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as letter:
+                for at in range(0, len(stream), size):
+                    letter.sendto(stream[at : at + size], ("127.0.0.1", source.port))
+                await heard.until_fixes(2)
+        return heard.fixes
+
+    assert len(asyncio.run(play())) == len(whole.feed(stream, time.time()) + whole.finish(time.time()))
+    assert not guard.counted
 
 
 def test_a_report_does_not_wait_when_its_stream_pauses(monkeypatch):

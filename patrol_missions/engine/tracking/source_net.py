@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from patrol_missions.engine.tracking.sources import (
 
 _CONNECT_WITHIN_S = 10.0
 _MOST = 1 << 16
+_BEGUN = re.compile(rb"[$!](?![^$!]*\*[0-9A-Fa-f]{2})[^$!]*\Z|>[^<]*\Z")
 
 
 class TcpClient:
@@ -230,7 +232,7 @@ class _Caller(asyncio.Protocol):
 
 
 class UdpServer(_Server):
-    """A port that units send to, each datagram one or several whole lines."""
+    """A port that units send to: whole lines, or a stream that is cut into datagrams anywhere."""
 
     async def _serve(self, hearing: Hearing) -> None:
         loop = asyncio.get_running_loop()
@@ -270,7 +272,7 @@ class _Letterbox(asyncio.DatagramProtocol):
             guard.counted[limits.BYTES] += 1
             return
         self._senders.move_to_end(address)
-        self._hearing.hear(parser, data if data.endswith(b"\n") else data + b"\n")
+        self._hearing.hear(parser, data if _breaks_off(data) else data + b"\n")
 
     def error_received(self, error: Exception) -> None:
         """Say what the system says; the port stays open."""
@@ -281,6 +283,11 @@ class _Letterbox(asyncio.DatagramProtocol):
         """The port is gone."""
         if not self._lost.done():
             self._lost.set_result(None) if error is None else self._lost.set_exception(error)
+
+
+def _breaks_off(data: bytes) -> bool:
+    """Whether a datagram ends within a message: some senders cut a stream anywhere, others send no end of the line."""
+    return _BEGUN.search(data, data.rfind(b"\n") + 1) is not None
 
 
 def _allowance(guard: Guard) -> Allowance:
