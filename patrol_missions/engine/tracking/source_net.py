@@ -7,6 +7,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from patrol_missions.core.errors import InputError
@@ -29,7 +30,7 @@ from patrol_missions.engine.tracking.sources import (
 
 _CONNECT_WITHIN_S = 10.0
 _MOST = 1 << 16
-_BEGUN = re.compile(rb"[$!](?![^$!]*\*[0-9A-Fa-f]{2})[^$!]*\Z|>[^<]*\Z")
+_BEGUN = re.compile(rb"[$!](?![^$!]*\*[0-9A-Fa-f]{2})[^$!]*\Z|>[^<>]*\Z")
 
 
 class TcpClient:
@@ -248,31 +249,50 @@ class UdpServer(_Server):
             transport.close()
 
 
+@dataclass
+class _Sender:
+    """Who sends datagrams.
+
+    :param begun: how the message begins in which the last datagram ended, if it did: some senders send no end of the
+        line, others cut a stream into datagrams anywhere
+    """
+
+    parser: Parser
+    allowance: Allowance
+    begun: bytes = b""
+
+    def lines(self, data: bytes) -> bytes:
+        """The next datagram, with the end of its last line unless more of that has to come."""
+        text = self.begun + data
+        found = _BEGUN.search(text, text.rfind(b"\n") + 1)
+        self.begun = found[0][:1] if found else b""
+        return data if found else data + b"\n"
+
+
 class _Letterbox(asyncio.DatagramProtocol):
     """All datagrams of a port, with a parser for each of the latest senders."""
 
     def __init__(self, server: UdpServer, hearing: Hearing, lost: asyncio.Future[None]) -> None:
         self._server, self._hearing, self._lost = server, hearing, lost
-        self._senders: OrderedDict[str, tuple[Parser, Allowance]] = OrderedDict()
+        self._senders: OrderedDict[str, _Sender] = OrderedDict()
 
-    def datagram_received(self, data: bytes, sender: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
         """Hear, if the sender may speak."""
-        address, guard = sender[0], self._hearing.guard
-        known = self._senders.get(address)
-        if known is None:
-            if not guard.lets_in(address):
+        host, guard = address[0], self._hearing.guard
+        sender = self._senders.get(host)
+        if sender is None:
+            if not guard.lets_in(host):
                 return
-            known = self._server._parser_of(address), _allowance(guard)  # noqa: SLF001 - its own
-            self._senders[address] = known
+            sender = _Sender(self._server._parser_of(host), _allowance(guard))  # noqa: SLF001 - its own
+            self._senders[host] = sender
             if len(self._senders) > guard.limits.connections:
-                _, (silent, _) = self._senders.popitem(last=False)
-                self._hearing.end(silent)
-        parser, allowance = known
-        if not allowance.spend(len(data), time.monotonic()):
+                _, silent = self._senders.popitem(last=False)
+                self._hearing.end(silent.parser)
+        if not sender.allowance.spend(len(data), time.monotonic()):
             guard.counted[limits.BYTES] += 1
             return
-        self._senders.move_to_end(address)
-        self._hearing.hear(parser, data if _breaks_off(data) else data + b"\n")
+        self._senders.move_to_end(host)
+        self._hearing.hear(sender.parser, sender.lines(data))
 
     def error_received(self, error: Exception) -> None:
         """Say what the system says; the port stays open."""
@@ -283,11 +303,6 @@ class _Letterbox(asyncio.DatagramProtocol):
         """The port is gone."""
         if not self._lost.done():
             self._lost.set_result(None) if error is None else self._lost.set_exception(error)
-
-
-def _breaks_off(data: bytes) -> bool:
-    """Whether a datagram ends within a message: some senders cut a stream anywhere, others send no end of the line."""
-    return _BEGUN.search(data, data.rfind(b"\n") + 1) is not None
 
 
 def _allowance(guard: Guard) -> Allowance:
