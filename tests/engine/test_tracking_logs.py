@@ -7,7 +7,9 @@ from collections import Counter
 
 import pytest
 from log_player import CUT, WAYS, direct, play
+from tracking_fakes import any_unit, running
 
+from patrol_missions.engine.tracking.gateway_sources import make_source
 from patrol_missions.engine.tracking.nmea import NmeaParser
 from patrol_missions.engine.tracking.taip import TaipParser
 
@@ -19,6 +21,18 @@ def test_the_last_report_is_told_when_a_stream_ends(way):
     found = asyncio.run(play(way, NmeaParser, RMC))  # without the end of its line
     assert [fix.at % 60 for fix in found.fixes] == pytest.approx([20.6])
     assert not found.rejected
+
+
+def test_the_last_report_of_a_log_is_replayed(tmp_path):
+    (tmp_path / "night.nmea").write_bytes(RMC)
+    past = {"kind": "replay", "name": "past", "file": str(tmp_path / "night.nmea"), "unit": "car 1"}
+
+    async def replayed():
+        async with running(make_source(past, any_unit(), written=None)) as heard:
+            await heard.until_says("to its end")
+            return heard.fixes
+
+    assert [fix.at % 60 for fix in asyncio.run(replayed())] == pytest.approx([20.6])
 
 
 @pytest.mark.parametrize("way", WAYS)

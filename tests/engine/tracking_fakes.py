@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import time
-import tty
 from collections import Counter
 from contextlib import asynccontextmanager, contextmanager, suppress
 from urllib.parse import parse_qs
@@ -62,6 +60,9 @@ def any_unit(**more) -> Guard:
 @contextmanager
 def pseudo_port():
     """The end of a pseudo terminal that a device would hold, and the name of the port at its other end."""
+    import pty
+    import tty
+
     device, port = pty.openpty()
     tty.setraw(port)
     try:

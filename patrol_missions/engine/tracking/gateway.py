@@ -213,9 +213,13 @@ class Gateway:
         start = min((each.start for each in self.missions), default=time.time())
         stays = self._ledger.stays((start, time.time())) if self.missions else []
         self.tracker.resume(kept, [(each.unit, each.stay) for each in stays if each.unit])
-        reports = iter(self._ledger.since_checkpoints())
-        while batch := list(islice(reports, _AT_ONCE)):  # as they came, however long ago that is
-            self._remember(self.tracker.take([heard.fix for heard in batch], batch[-1].received_at))
+        fixes: list[Fix] = []
+        for heard in self._ledger.since_checkpoints():
+            fixes.append(heard.fix)
+            if len(fixes) >= _AT_ONCE:
+                self._remember(self.tracker.take(fixes, heard.received_at))
+                fixes = []
+        self._remember(self.tracker.take(fixes, time.time()))
         self.journal.settle(self.tracker.settled())
         self._changed = dict.fromkeys(self._last_units())
 

@@ -20,8 +20,6 @@ from patrol_missions.engine.tracking.track import Track
 
 FIX, ENTERED, LEFT, SILENT, BACK = "fix", "entered", "left", "silent", "back"
 
-_OLDEST_S = 86_400.0  # what was out of coverage may send its whole shift; after that, a packet is sent by somebody else
-
 Project = Callable[[np.ndarray, np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 """Longitudes and latitudes to metres of the grid."""
 
@@ -141,7 +139,7 @@ class Tracker:
         """
         believed = []
         for fix in fixes:
-            refusal = self._belief.refusal(fix, now) or (Refusal.LATE if fix.at < now - _OLDEST_S else None)
+            refusal = self._belief.refusal(fix, now)
             if refusal is None:
                 believed.append(fix)
             else:
