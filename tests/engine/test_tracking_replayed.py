@@ -116,3 +116,11 @@ def test_packets_that_are_sent_again_to_a_gateway_that_was_killed_change_nothing
             assert picture(client)[0]["m1"] == pytest.approx(580 / 60, abs=0.1)
             time.sleep(0.5)
             gateway.end(signal.SIGKILL)
+
+
+def test_all_that_are_sent_again_are_counted_together_wherever_they_are_found(tmp_path):
+    now = int(time.time())
+    one, other = rmc(now - 20, LONGITUDE), rmc(now - 10, LONGITUDE)
+    with Gateway(tmp_path, sources=[SOURCES["tcp"]]) as gateway, gateway.client() as client:
+        Sender(gateway, "tcp").send([one, one, other, one])  # within its moment, and after it
+        client.until(lambda event: event.get("refused") == {"heard twice": 2})
