@@ -30,7 +30,7 @@ from patrol_missions.engine.tracking.sources import (
 
 _CONNECT_WITHIN_S = 10.0
 _MOST = 1 << 16
-# A message of NMEA or TAIP without its end; no part of the pattern goes over a mark, so that hostile bytes cost no time.
+# A message of NMEA or TAIP without its end; nothing goes over a mark, so that hostile bytes cost no time.
 _BEGUN = re.compile(rb"[$!](?![^$!]*\*[0-9A-Fa-f]{2})[^$!]*\Z|>[^<>]*\Z")
 
 
