@@ -157,7 +157,9 @@ class PatrolDock(QgsDockWidget):
         self.live.stop_wanted.connect(self.live_link.stop)
         self.live.past_wanted.connect(self._ask_past)
         self.live.followed.connect(self.live_link.follow)
-        self.live.enter_button.clicked.connect(lambda: self.live_link.enter(self.live.unit(), self.plan.list.mission()))
+        self.live.enter_button.clicked.connect(
+            lambda: self.live_link.enter(self.live.table.unit(), self.plan.list.mission())
+        )
         self.live_link.session.failed.connect(self._complain)
         self.live_link.risk_changed.connect(self.live.show_risk)
 

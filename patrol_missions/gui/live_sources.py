@@ -12,8 +12,9 @@ from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QV
 
 from patrol_missions.gui.forms import Note, add_row, explain, form, quiet, shrinkable
 
-QGIS, SERIAL, GPSD, TCP, UDP, PHONES, REPLAY = "qgis", "serial", "gpsd", "tcp_server", "udp", "http", "replay"
-
+QGIS, SERIAL, GPSD, HUB, TCP, UDP, PHONES, REPLAY = (
+    "qgis", "serial", "gpsd", "tcp", "tcp_server", "udp", "http", "replay"
+)  # fmt: skip
 
 _EVERYBODY = "0.0.0.0"  # nosec B104 - only where the user says so
 
@@ -29,10 +30,11 @@ class SourceForm(QWidget):
             (SERIAL, tr("GPS receiver on this computer"), self._serial()),
             (QGIS, tr("GPS that QGIS is connected to"), self._qgis()),
             (GPSD, tr("gpsd"), self._gpsd()),
-            (TCP, tr("Vehicles over the network (TCP)"), self._port("tcp_port", 5001, tr(
-                "Vehicles connect here and send NMEA, each line with the unit’s name before it."))),
-            (UDP, tr("Vehicles over the network (UDP)"), self._port("udp_port", 5001, tr(
-                "Vehicles send NMEA here, each line with the unit’s name before it."))),
+            (HUB, tr("AVL server of the vehicles"), self._hub()),
+            (TCP, tr("Vehicles by TCP"), self._port("tcp_port", 5001, tr(
+                "Vehicles connect here. NMEA has the unit before each line or in its tag block, TAIP its ID."))),
+            (UDP, tr("Vehicles by UDP"), self._port("udp_port", 5001, tr(
+                "Vehicles send here. NMEA has the unit before each line or in its tag block, TAIP its ID."))),
             (PHONES, tr("Phones (OsmAnd, Traccar Client)"), self._port("http_port", 5055, tr(
                 "Address for the phones’ app: http://this computer:port; the device’s id is the unit."))),
             (REPLAY, tr("A log, to try it out"), self._replay()),
@@ -68,8 +70,12 @@ class SourceForm(QWidget):
             SERIAL: {"port": self.port.text().strip(), "baud": int(self.baud.currentText()), "unit": self.unit.text()},
             QGIS: {"unit": self.qgis_unit.text().strip()},
             GPSD: {"host": self.host.text().strip(), "port": self.gpsd_port.value(), "unit": self.gpsd_unit.text()},
-            TCP: {"port": self.tcp_port.value(), "host": self._host()},
-            UDP: {"port": self.udp_port.value(), "host": self._host()},
+            HUB: {
+                "host": self.hub.text().strip(), "port": self.hub_port.value(), "format": self.hub_format.currentData(),
+                **({"unit": self.hub_unit.text().strip()} if self.hub_unit.text().strip() else {}),
+            },
+            TCP: {"port": self.tcp_port.value(), "host": self._host(), "format": self.tcp_port_format.currentData()},
+            UDP: {"port": self.udp_port.value(), "host": self._host(), "format": self.udp_port_format.currentData()},
             PHONES: {"port": self.http_port.value(), "host": self._host(), "token": self.token.text().strip()},
             REPLAY: {"file": self.file.filePath(), "speed": self.speed.value(), "unit": ""},
         }[kind]}  # fmt: skip
@@ -93,6 +99,8 @@ class SourceForm(QWidget):
             return tr("Name the unit that carries the receiver.")
         if (kind == GPSD and not self.gpsd_unit.text().strip()) or (kind == QGIS and not self.qgis_unit.text().strip()):
             return tr("Name the unit that carries the receiver.")
+        if kind == HUB and not self.hub.text().strip():
+            return tr("Name the server that tells where vehicles are.")
         if kind == REPLAY and not self.file.filePath():
             return tr("Choose the log: GPX, NMEA or CSV.")
         return ""
@@ -129,6 +137,18 @@ class SourceForm(QWidget):
         add_row(rows, tr("&Unit"), self.gpsd_unit, tr("Call sign of the unit that carries the receiver."), True)
         return part
 
+    def _hub(self) -> QWidget:
+        part = QWidget()
+        rows = form()
+        part.setLayout(rows)
+        self.hub, self.hub_port, self.hub_unit, self.hub_format = QLineEdit(), _number(5001), QLineEdit(), _format()
+        self.hub.setPlaceholderText(tr("Name or address"))
+        add_row(rows, tr("Ser&ver"), self.hub, tr("Computer that vehicles’ positions come from."), True)
+        add_row(rows, tr("P&ort"), self.hub_port, tr("Where it takes connections."))
+        add_row(rows, tr("&Format"), self.hub_format, tr("What the reports are written in."))
+        add_row(rows, tr("&Unit"), self.hub_unit, tr("Whose reports they are, where they do not say so themselves."))
+        return part
+
     def _port(self, name: str, port: int, told: str) -> QWidget:
         part = QWidget()
         rows = form()
@@ -136,6 +156,9 @@ class SourceForm(QWidget):
         box = _number(port)
         setattr(self, name, box)
         add_row(rows, tr("P&ort"), box, told)
+        if name != "http_port":
+            setattr(self, f"{name}_format", _format())
+            add_row(rows, tr("&Format"), getattr(self, f"{name}_format"), tr("What the reports are written in."))
         outside = QCheckBox(tr("From &other computers, too"))
         explain(outside, tr("From other computers, too"), tr("Else only programs on this computer can send positions."))
         rows.addRow("", outside)
@@ -171,6 +194,13 @@ def _number(port: int) -> QgsSpinBox:
     box.setRange(1, 65535)
     box.setClearValue(port)
     box.clear()
+    return box
+
+
+def _format() -> QComboBox:
+    box = QComboBox()
+    for title, kind in ((tr("NMEA (receivers)"), "nmea"), (tr("TAIP (vehicle modems)"), "taip"), ("gpsd", "gpsd")):
+        box.addItem(title, kind)
     return box
 
 

@@ -35,6 +35,11 @@ class ShiftInstance:
         return f"{day} · {self.name} {start.toString(clock)}–{end.toString(clock)}"
 
 
+def told_at(moment: QDateTime, zone: QTimeZone) -> str:
+    """A moment in local time, for people."""
+    return str(QLocale().toString(moment.toTimeZone(zone), "ddd d MMM yyyy HH:mm"))
+
+
 def own_time(shift: ShiftInstance, others: Iterable[ShiftInstance]) -> tuple[QDateTime, QDateTime]:
     """The longest part of a shift in which no other runs, so that a map filtered by it shows this shift alone.
 

@@ -5,43 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgis.PyQt.QtCore import QCoreApplication, Qt, pyqtSignal
-from qgis.PyQt.QtWidgets import (
-    QAbstractItemView,
-    QApplication,
-    QCheckBox,
-    QHBoxLayout,
-    QHeaderView,
-    QProgressBar,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qgis.PyQt.QtCore import QCoreApplication, pyqtSignal
+from qgis.PyQt.QtWidgets import QApplication, QCheckBox, QHBoxLayout, QProgressBar, QWidget
 
-from patrol_missions.core.grid import cell_id
-from patrol_missions.gui.forms import (
-    Banner,
-    Card,
-    Note,
-    Page,
-    button,
-    compact,
-    explain,
-    quiet,
-    side_by_side,
-    theme_icon,
-    wrapped,
-)
-from patrol_missions.gui.live_model import Coverage, LiveModel, Unit
-from patrol_missions.gui.live_overlay import clock
+from patrol_missions.gui.forms import Banner, Card, Note, Page, button, explain, quiet, side_by_side, theme_icon
+from patrol_missions.gui.live_model import Coverage
 from patrol_missions.gui.live_session import OFF, ON, STARTING, LiveSession
 from patrol_missions.gui.live_sources import SourceForm
 from patrol_missions.gui.nearby import DAYS, Recent
 from patrol_missions.gui.risk_here import Here
+from patrol_missions.gui.units_table import UnitsTable
 
-_UNIT, _WHERE, _LEFT, _HEARD = range(4)
-_MOST_ROWS = 500
-_FEWEST_SHOWN, _MOST_SHOWN = 3, 12  # rows for which there is room
 _MOST_RISKS = 6
 
 
@@ -57,7 +31,6 @@ class LivePage(Page):
         super().__init__(parent)
         self._session = session
         self._problem = ""
-        self._rows: list[str] = []
         self.status = Banner()
         self.source = SourceForm()
         self.source.kind.currentIndexChanged.connect(lambda _index: self._tell_status())
@@ -75,8 +48,8 @@ class LivePage(Page):
             tr("Minutes that the missions of the running shift have had of patrol. More than a mission was to get does "
                "not count for another one."),
         )  # fmt: skip
-        self.table = self._table()
-        self._fit_table()
+        self.table = UnitsTable()
+        self.table.picked.connect(self.followed)
         self.sound = QCheckBox(tr("Soun&d when a mission is done"))
         explain(self.sound, tr("Sound"), tr("Beeps when a mission has its minutes."))
         self._by_hand()
@@ -110,35 +83,6 @@ class LivePage(Page):
         session.changed.connect(self.show_session)
         self.show_risk(None)
 
-    def _table(self) -> QTableWidget:
-        table = QTableWidget(0, 4)
-        for column, (title, text) in enumerate((
-            (tr("Unit"), tr("Call sign; units in missions come first.")),
-            (tr("Cell"), tr("The cell where it is.")),
-            (tr("Left"), tr("Minutes and seconds that the mission there is still to get; with a plus, beyond it.")),
-            (tr("Heard"), tr("How long ago it was heard last.")),
-        )):  # fmt: skip
-            table.setHorizontalHeaderItem(column, QTableWidgetItem(title))
-            table.horizontalHeaderItem(column).setToolTip(wrapped(text))
-        compact(table)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setTabKeyNavigation(False)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_WHERE, QHeaderView.ResizeMode.Stretch)
-        explain(table, tr("Units"), tr("The unit that is chosen is followed: the risk where it is stands below."))
-        table.setToolTip("")
-        table.itemSelectionChanged.connect(lambda: self.followed.emit(self.unit()))
-        return table
-
-    def _fit_table(self) -> None:
-        """As high as its rows, so that what comes below is near; many scroll."""
-        table = self.table
-        rows = min(max(table.rowCount(), _FEWEST_SHOWN), _MOST_SHOWN) * table.verticalHeader().defaultSectionSize()
-        table.setFixedHeight(rows + table.horizontalHeader().sizeHint().height() + 2 * table.frameWidth())
-
     def _by_hand(self) -> None:
         self.enter_button = button(
             tr("&In a mission"),
@@ -146,18 +90,12 @@ class LivePage(Page):
         )
         self.away_button = button(tr("&Called away"), tr("Say that the chosen unit was called away; its timer rests."))
         self.undo_button = button(tr("U&ndo"), tr("Take back what was said last of the chosen unit."))
-        self.away_button.clicked.connect(lambda: self._session.ask("away", unit=self.unit()))
-        self.undo_button.clicked.connect(lambda: self._session.ask("undo", unit=self.unit()))
+        self.away_button.clicked.connect(lambda: self._session.ask("away", unit=self.table.unit()))
+        self.undo_button.clicked.connect(lambda: self._session.ask("undo", unit=self.table.unit()))
         self._hand_row = QHBoxLayout()
         for each in (self.enter_button, self.away_button, self.undo_button):
             self._hand_row.addWidget(each)
         self._hand_row.addStretch(1)
-
-    def unit(self) -> str:
-        """The unit that is chosen, or an empty text."""
-        row = self.table.currentRow()
-        chosen = self.table.selectedItems()
-        return self._rows[row] if chosen and 0 <= row < len(self._rows) else ""
 
     def refresh(self, problem: str, can_load: bool) -> None:
         """Show how things stand.
@@ -183,11 +121,11 @@ class LivePage(Page):
         self.table.setVisible(on)
         for part in (self.enter_button, self.away_button, self.undo_button):
             part.setVisible(on)
-            part.setEnabled(on and bool(self.unit()))
+            part.setEnabled(on and bool(self.table.unit()))
         self.sound.setVisible(on)
         self._tell_status()
         if on and self.isVisible():
-            self._fill(session.model, session.now())
+            self.table.show_units(session.model, session.now())
             self._tell_counts(session.refused, session.quarantined)
         self.counts.setVisible(on)
         self.admit_button.setVisible(on and bool(session.quarantined))
@@ -234,33 +172,6 @@ class LivePage(Page):
             texts = [str(each.get("text") or "") for each in session.sources.values()]
             bad = any(each.get("state") in ("failed", "silent") for each in session.sources.values())
             self.status.say("mIconWarning" if bad else "mIconInfo", " ".join(filter(None, texts)))
-
-    def _fill(self, model: LiveModel, now: float) -> None:
-        units = sorted(model.units.values(), key=lambda unit: (not model.missions_in(unit.cell, now), unit.name))[
-            :_MOST_ROWS
-        ]
-        names = [unit.name for unit in units]
-        chosen = self.unit()
-        if names != self._rows:
-            self.table.blockSignals(True)
-            self._rows = names
-            self.table.setRowCount(len(names))
-            if chosen in names:
-                self.table.selectRow(names.index(chosen))
-            else:
-                self.table.clearSelection()
-            self.table.blockSignals(False)
-            self._fit_table()
-        for row, unit in enumerate(units):
-            for column, text in enumerate(_texts(model, unit, now)):
-                item = self.table.item(row, column)
-                if item is None:
-                    item = QTableWidgetItem()
-                    if column >= _LEFT:
-                        item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                    self.table.setItem(row, column, item)
-                if item.text() != text:
-                    item.setText(text)
 
     def _tell_coverage(self, coverage: Coverage | None) -> None:
         self.missions.setVisible(coverage is not None)
@@ -311,13 +222,6 @@ def _ago(recent: Recent) -> str:
     if recent.days_ago == 0:
         return tr("within a day")
     return tr("1 day ago") if recent.days_ago == 1 else tr("{days} days ago").format(days=recent.days_ago)
-
-
-def _texts(model: LiveModel, unit: Unit, now: float) -> tuple[str, str, str, str]:
-    missions = model.missions_in(unit.cell, now)
-    left = clock(missions[0].left_s(now)) if missions else ""
-    heard = tr("silent") if unit.silent else f"{max(0.0, now - unit.at):.0f} s"
-    return unit.name, cell_id(*unit.cell) if unit.cell else "", left, heard
 
 
 def tr(text: str) -> str:

@@ -12,7 +12,9 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from gateway_process import LATITUDE, LONGITUDE, Client, Gateway, settings, taip
@@ -117,6 +119,31 @@ def test_strangers_are_shown_and_admitted(tmp_path):
         assert not client.ask("admit", unit="<b>")["ok"]
         car.sendall(taip("stranger", time.time()))
         client.until_event("fix", unit="stranger")
+
+
+def test_names_that_mean_something_elsewhere_break_out_of_nothing(tmp_path):
+    good = ["Müller 12/3", "Экипаж 5", "car-1_a.b:2"]
+    bad = [
+        "x'); DROP TABLE patrol_stays;--", 'x"; DELETE FROM patrol_journal;', "x' OR '1'='1", "<b>x",
+        "x<script src=//y>", "x&lt;b&gt;", "a\\b", "x${jndi:ldap://y}", "=1+1", "x%s%n", "../../etc/passwd", "a|b`c`",
+    ]  # fmt: skip
+    source = {"kind": "http", "name": "phones", "port": 0}
+    with Gateway(tmp_path, sources=[source]) as gateway, gateway.client() as client:
+        phone = HTTPConnection("127.0.0.1", gateway.port("phones"), timeout=10)
+        for name in [*bad, *good]:
+            query = urlencode({"id": name, "timestamp": int(time.time()), "lat": LATITUDE, "lon": LONGITUDE})
+            phone.request("GET", f"/?{query}")
+            answer = phone.getresponse()
+            answer.read()
+            assert answer.status == (200 if name in good else 403), name
+        phone.close()
+        told = client.until(lambda event: event.get("refused") == {"name of a unit not allowed": len(bad)})
+        assert told["quarantined"] == {}
+        fixes = [each["unit"] for each in client.ask("snapshot")["events"] if each["event"] == "fix"]
+        assert fixes == good
+        assert client.ask("stop")["ok"]
+        gateway.process.wait(15)
+    assert sorted(rows(tmp_path, "patrol_journal", "unit")) == sorted((name,) for name in good), "as they were sent"
 
 
 def test_packets_that_are_replayed_count_once(gateway, tmp_path):

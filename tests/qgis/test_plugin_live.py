@@ -32,7 +32,7 @@ from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, Coverage, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
 from patrol_missions.gui.live_session import OFF, ON, LiveSession
-from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
+from patrol_missions.gui.live_sources import GPSD, HUB, PHONES, REPLAY, SERIAL, UDP, SourceForm
 from patrol_missions.gui.nearby import Nearby, Recent
 from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
@@ -191,6 +191,34 @@ def test_only_missions_of_the_running_shift_are_shown(shown):
     assert rows(shown.missions, "mission_id") == [("now",)]
     shown.show(model, T0 + 605)
     assert rows(shown.missions, "mission_id") == [("later",)]
+
+
+def test_a_unit_that_stands_still_ages(shown, model):
+    model.apply(fix())
+    shown.show(model, T0 + 4)
+    shown.show(model, T0 + 8)
+    assert rows(shown.units, "age_s", "state") == [(4.0, "heard")], "not with every look"
+    shown.show(model, T0 + 40)
+    assert rows(shown.units, "age_s", "state") == [(40.0, "old")]
+
+
+def test_the_map_is_drawn_for_what_changed_alone_and_not_begun_anew_while_it_is_drawn(project, model):
+    canvas = SimpleNamespace(isDrawing=lambda: True)
+    session = LiveSession(canvas)
+    session.model = model
+    session._layers = LiveLayers(project, "City", QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+    drawn = []
+    session._layers.units.repaintRequested.connect(lambda *_: drawn.append("units"))
+    session._layers.missions.repaintRequested.connect(lambda *_: drawn.append("missions"))
+    model.apply(fix(at=session.now()))
+    session.show()
+    assert session._layers.units.featureCount() == 1
+    assert drawn == []
+    canvas.isDrawing = lambda: False
+    session.show()
+    assert sorted(drawn) == ["missions", "units"]
+    session.show()
+    assert len(drawn) == 2
 
 
 def test_two_thousand_units_are_shown_in_a_moment(shown, model):
@@ -463,6 +491,19 @@ def test_the_form_of_each_source_says_what_is_missing(processing):
     form.part().findChild(QCheckBox).setChecked(True)
     assert form.settings()["host"] == "0.0.0.0"
     assert (form.http_port.isVisibleTo(form), form.port.isVisibleTo(form)) == (True, False)
+    form.kind.setCurrentIndex(form.kind.findData(HUB))
+    assert "server" in form.problem()
+    form.hub.setText("avl.example")
+    assert form.problem() == ""
+    assert form.settings() == {
+        "kind": "tcp", "name": form.kind.currentText(), "host": "avl.example", "port": 5001, "format": "nmea",
+    }  # fmt: skip
+    form.hub_unit.setText("7")
+    form.hub_format.setCurrentIndex(form.hub_format.findData("taip"))
+    assert (form.settings()["unit"], form.settings()["format"]) == ("7", "taip")
+    form.kind.setCurrentIndex(form.kind.findData(UDP))
+    form.udp_port_format.setCurrentIndex(form.udp_port_format.findData("taip"))
+    assert (form.settings()["kind"], form.settings()["format"]) == ("udp", "taip")
     form.kind.setCurrentIndex(form.kind.findData(REPLAY))
     assert form.problem()
 
@@ -510,7 +551,7 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     session.sources = {"gpsd": {"state": "silent", "text": "Nothing was heard for 30 s."}}
     session.quarantined, session.refused = {"X1": 4}, {"from the future": 2}
     session.changed.emit()
-    cells = [[page.table.item(row, column).text() for column in range(4)] for row in range(2)]
+    cells = [[page.table.model().index(row, column).data() for column in range(4)] for row in range(2)]
     assert cells == [["7", "0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
     assert "Nothing was heard" in page.status.text()
     assert "X1" in page.counts.text()
@@ -540,6 +581,24 @@ def test_the_bar_tells_what_is_delivered(page, model):
     session.changed.emit()
     assert not page.coverage.isVisibleTo(page)
     assert "No mission" in page.missions.text()
+
+
+def test_the_chosen_unit_stays_chosen_while_the_rows_move(page, model):
+    followed = []
+    page.followed.connect(followed.append)
+    for event in (fix("3"), fix("7")):
+        model.apply(event)
+    page._session.state = ON
+    page._session.changed.emit()
+    page.table.selectRow(1)
+    model.apply(entered("7"))
+    page._session.changed.emit()
+    assert (page.table.unit(), page.table.selectionModel().selectedRows()[0].row()) == ("7", 0)
+    assert followed == ["7"]
+    del model.units["7"]
+    page._session.changed.emit()
+    assert page.table.unit() == ""
+    assert followed == ["7", ""]
 
 
 def test_the_risk_is_told_in_words(page):

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -262,7 +263,7 @@ class Gateway:
         events = self.tracker.take(arrived, now) if arrived else []
         due = time.monotonic() - self._ticked_at >= _TICK_S
         if due:
-            self._ticked_at = self._collected_at = time.monotonic()
+            self._ticked_at = time.monotonic()
             self.desk.tick()
             events += self.tracker.tick(now)
         entries = self.journal.settle(self.tracker.settled())
@@ -306,8 +307,8 @@ class Gateway:
         return [name for kind, name in self._last if kind == "fix"]
 
     def _counts(self) -> dict[str, Any]:
-        refused = {reason.value: count for reason, count in self.tracker.refused.items()}
-        return {"refused": {**self.guard.counted, **refused}, "quarantined": dict(self.guard.quarantined)}
+        refused = self.guard.counted + Counter({why.value: count for why, count in self.tracker.refused.items()})
+        return {"refused": dict(refused), "quarantined": dict(self.guard.quarantined)}
 
     def _tell_counts(self) -> None:
         counts = self._counts()

@@ -97,11 +97,11 @@ def step_a_log_is_replayed(desk):
     page.source.speed.setValue(60.0)
     desk.click(page.start_button)
     desk.wait(30, "the gateway", lambda: desk.dock.live_link.session.state == ON)
-    desk.wait(10, "the car", lambda: page.table.rowCount() == 1)
+    desk.wait(10, "the car", lambda: page.table.model().rowCount() == 1)
     page.table.selectRow(0)
-    desk.wait(20, "the timer", lambda: page.table.item(0, 2).text() != "")
+    desk.wait(20, "the timer", lambda: page.table.model().index(0, 2).data() != "")
     desk.canvas_ready()
-    assert page.table.item(0, 1).text() == listed.cell_id
+    assert page.table.model().index(0, 1).data() == listed.cell_id
     assert page.risk.isVisible()
     assert "Times the district" in page._risks.text()
     assert "28 days" in page._recent.text()
