@@ -100,7 +100,7 @@ def _joined(stays: Iterable[Entry]) -> list[Entry]:
     for each in sorted(stays, key=lambda each: (each.unit, each.stay.start)):
         last = found[-1] if found else None
         if last is not None and last.unit == each.unit and last.stay.end == each.stay.start:
-            stay = replace(last.stay, end=each.stay.end)
+            stay = last.stay._replace(end=each.stay.end)
             long = last.is_visit or each.is_visit or stay.seconds >= Rules.shortest_s
             found[-1] = replace(last, stay=stay, kind=VISIT if long else PASS)
         else:
