@@ -26,6 +26,9 @@ BENCHMARKS = (
     (ENGINE, "growth.py", "How training and forecasting grow with the city"),
     (ENGINE, "gpsd.py", "Position reports of real receivers beside gpsd's, and their speed"),
     (ENGINE, "fuzz_parsers.py", "Parsers of position reports under bytes that nobody would send"),
+    (ENGINE, "fuzz_guided.py", "The same under a fuzzer that keeps what reaches new lines"),
+    (ENGINE, "live_load.py 60", "Thousands of cars report once a second: how soon each is told, and nothing lost"),
+    (QGIS, "live_desktop.py 60", "The desktop while thousands of units move, beside the same window without them"),
     (ENGINE, "philadelphia.py", "The whole chain on Philadelphia by qgis_process"),
 )
 

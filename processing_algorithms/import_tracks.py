@@ -27,9 +27,9 @@ from patrol_missions.bridge.places import read_grid
 from patrol_missions.bridge.sources import LayerSource
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import audit_inputs, checks, squares
+from patrol_missions.processing_algorithms import audit_inputs, checks, squares, trails
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm
-from patrol_missions.processing_algorithms.layer_styles import style_visits
+from patrol_missions.processing_algorithms.layer_styles import style_trails, style_visits
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 _FIELDS = ("cell_id", "unit", "start", "end", "minutes", "kind", "ended_by")
@@ -58,6 +58,7 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
     PASS_COUNT = "PASS_COUNT"  # nosec B105 - a stay too short to be a visit
     REFUSED = "REFUSED"
     ADDED = "ADDED"
+    POINTS = "POINTS"
     WARNINGS = "WARNINGS"
 
     def name(self) -> str:
@@ -191,11 +192,13 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
                 "visit or a pass, and what ended it."
             ),
         )
+        trails.add_output(self)
         self.add_outputs(
             QgsProcessingOutputNumber(self.VISIT_COUNT, self.tr("Visits")),
             QgsProcessingOutputNumber(self.PASS_COUNT, self.tr("Passes")),
             QgsProcessingOutputNumber(self.REFUSED, self.tr("Reports that were of no use")),
             QgsProcessingOutputNumber(self.ADDED, self.tr("Stays that were new to the ledger")),
+            QgsProcessingOutputNumber(self.POINTS, self.tr("Points of the trails")),
             QgsProcessingOutputString(self.WARNINGS, self.tr("What to know about the logs")),
         )
 
@@ -218,6 +221,7 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
             LayerSource.from_parameter(self, parameters, self.TRACKS, context) if parameters.get(self.TRACKS) else None
         )
         self.styled(self.VISITS, style_visits)
+        self.styled(trails.TRAILS, style_trails)
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -228,21 +232,25 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
         tables = {"cells": Table({name: cells[name] for name in ("col", "row")})}
         if self._tracks is not None:
             tables["fixes"] = self._fixes(self._tracks, parameters, context, PartialFeedback(feedback, 0.1, 0.3))
-        job = Job("import_tracks", {**self._settings(parameters, context), "cell_size_m": size_m}, tables)
+        job = Job("import_tracks", self._settings(parameters, context, size_m), tables)
         result = self.run_job(job, feedback, span=(0.3, 0.8))
         feedback.setProgressText(self.tr("Writing the visits"))
         found = squares.named_cells(result.tables["visits"])
         shapes = squares.points(found["x"], found["y"])
         content = LayerContent(found, _FIELDS, QgsWkbTypes.Type.Point, self._grid.crs, shapes)
-        output = self.write_layer(parameters, self.VISITS, context, content, PartialFeedback(feedback, 0.8, 1.0))
+        output = self.write_layer(parameters, self.VISITS, context, content, PartialFeedback(feedback, 0.8, 0.9))
+        points = result.tables.get("trails")
+        way = PartialFeedback(feedback, 0.9, 1.0)
         values = result.values
         self._say(values, feedback)
         return {
             self.VISITS: output,
+            trails.TRAILS: trails.write(self, parameters, context, points, way) if points is not None else "",
             self.VISIT_COUNT: values["visits"],
             self.PASS_COUNT: values["passes"],
             self.REFUSED: sum(values["refused"].values()),
             self.ADDED: values["added"] or 0,
+            self.POINTS: len(points) if points is not None else 0,
             self.WARNINGS: " ".join(values["warnings"]),
         }
 
@@ -267,8 +275,8 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
         named = {"unit": found["unit"], "at": found["at"], "longitude": found["x"], "latitude": found["y"]}
         return Table(named, {"unit": found.labels["unit"]})
 
-    def _settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
-        """Parameters of the job, but for the size of the cells."""
+    def _settings(self, parameters: dict[str, Any], context: QgsProcessingContext, size_m: float) -> dict[str, Any]:
+        """Parameters of the job."""
         rules = {
             "after_s": self.parameterAsDouble(parameters, self.LEAVE_AFTER, context),
             "beyond_m": self.parameterAsDouble(parameters, self.LEAVE_BEYOND, context),
@@ -279,9 +287,11 @@ class ImportTracksAlgorithm(PatrolAlgorithm):
         return {
             "files": self._files(parameters, context),
             "crs": proj_text(self._grid.crs),
+            "cell_size_m": size_m,
             "time_zone": self.parameterAsString(parameters, self.TIME_ZONE, context).strip(),
             "rules": rules,
             "ledger": audit_inputs.place(self.parameterAsFile(parameters, self.LEDGER, context)),
+            "trails": bool(parameters.get(trails.TRAILS)),
         }
 
     def _say(self, found: Mapping[str, Any], feedback: QgsProcessingFeedback) -> None:

@@ -30,6 +30,7 @@ from qgis.core import (
     QgsTextFormat,
     QgsUnitTypes,
     QgsVectorLayer,
+    QgsVectorLayerSimpleLabeling,
 )
 from qgis.PyQt.QtCore import QCoreApplication, QDateTime
 from qgis.PyQt.QtGui import QColor
@@ -55,6 +56,7 @@ PALETTE = ("#ef6c00", "#4527a0", "#00b08b", "#9c0050", "#29a3ff", "#ffca28", "#7
 OTHER = "#7f8c97"
 
 _CLOSE = 40_000  # scale denominator below which labels have room for the window and the categories
+_DIGITS = "yyyy-MM-dd HH:mm:ss"
 _FAR = 90_000  # beyond it, a cell is too small to see and a marker stands for it
 
 
@@ -109,6 +111,41 @@ def style_visits(layer: QgsVectorLayer) -> None:
     kinds = [("visit", grown, tr("Visit")), ("pass", QgsMarkerSymbol.createSimple(dot), tr("Pass: too short to count"))]
     layer.setRenderer(QgsCategorizedSymbolRenderer("kind", [QgsRendererCategory(*each) for each in kinds]))
     layer.setDisplayExpression("\"unit\" || ', ' || \"cell_id\" || ', ' || round(\"minutes\") || ' min'")
+    play(layer)
+    layer.triggerRepaint()
+
+
+def style_trails(layer: QgsVectorLayer) -> None:
+    """Points that fade with their age; where a unit is at the map's time is larger and has its name.
+
+    While the map is not temporal all are drawn alike, and none has a name.
+    """
+    # the map's time and the layer's, by their digits: versions of QGIS differ in whether they know the zone
+    now, start, end, until = (
+        f"to_datetime(format_date({name}, '{_DIGITS}'), '{_DIGITS}')"
+        for name in ("@map_end_time", '"start"', '"end"', '"until"')
+    )
+    is_here = f"coalesce({now} > {start} AND {now} <= {until}, false)"
+    look = {"name": "circle", "color": "31,78,121", "outline_color": "#ffffff", "outline_width": "0.2"}
+    symbol = QgsMarkerSymbol.createSimple(look)
+    symbol.setDataDefinedSize(QgsProperty.fromExpression(f"if({is_here}, 3.6, 1.8)"))
+    age = f"(epoch({now}) - epoch({start})) / (epoch({end}) - epoch({start}))"
+    shown = f"CASE WHEN {is_here} THEN 100 ELSE coalesce(scale_linear({age}, 0, 1, 90, 25), 50) END"
+    part = symbol.symbolLayer(0)
+    part.setDataDefinedProperty(
+        QgsSymbolLayer.Property.PropertyFillColor,
+        QgsProperty.fromExpression(f"set_color_part(@symbol_color, 'alpha', 2.55 * {shown})"),
+    )
+    part.setDataDefinedProperty(
+        QgsSymbolLayer.Property.PropertyStrokeStyle, QgsProperty.fromExpression(f"if({is_here}, 'solid', 'no')")
+    )
+    layer.setRenderer(QgsSingleSymbolRenderer(symbol))
+    label = _label(f'if({is_here}, "unit", NULL)')
+    label.placement = QgsPalLayerSettings.Placement.AroundPoint
+    label.dist = 2.0
+    layer.setLabeling(QgsVectorLayerSimpleLabeling(label))
+    layer.setLabelsEnabled(True)
+    layer.setDisplayExpression("\"unit\" || ', ' || format_date(\"start\", 'HH:mm:ss')")
     play(layer)
     layer.triggerRepaint()
 

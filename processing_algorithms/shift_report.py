@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 from qgis.core import (
+    NULL,
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterDateTime,
     QgsProcessingParameterFeatureSink,
@@ -25,10 +27,10 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.jobs import Job
 from patrol_missions.core.tables import Table
-from patrol_missions.processing_algorithms import audit_inputs, squares
+from patrol_missions.processing_algorithms import audit_inputs, squares, trails
 from patrol_missions.processing_algorithms import parameters as shared
 from patrol_missions.processing_algorithms.base import LayerContent, PatrolAlgorithm, in_order
-from patrol_missions.processing_algorithms.layer_styles import style_visits
+from patrol_missions.processing_algorithms.layer_styles import style_trails, style_visits
 from patrol_missions.processing_algorithms.progress import PartialFeedback
 
 _VISIT_FIELDS = ("cell_id", "unit", "start", "end", "minutes", "kind", "ended_by")
@@ -56,6 +58,8 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
     REPORT = "REPORT"
     VISIT_COUNT = "VISIT_COUNT"
     MINUTES = "MINUTES"
+    POINTS = "POINTS"
+    WARNINGS = "WARNINGS"
 
     def name(self) -> str:
         """The algorithm's id."""
@@ -117,9 +121,12 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
             ),
             self.tr("Planned and delivered minutes, visits and passes: of all missions, of each, and by category."),
         )
+        trails.add_output(self)
         self.add_outputs(
             QgsProcessingOutputNumber(self.VISIT_COUNT, self.tr("Visits")),
             QgsProcessingOutputNumber(self.MINUTES, self.tr("Minutes of patrol")),
+            QgsProcessingOutputNumber(self.POINTS, self.tr("Points of the trails")),
+            QgsProcessingOutputString(self.WARNINGS, self.tr("What to know about the trails")),
         )
 
     def problem(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str:
@@ -135,6 +142,7 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
         given = parameters.get(self.MISSIONS)
         self._missions = LayerSource.from_parameter(self, parameters, self.MISSIONS, context) if given else None
         self.styled(self.VISITS, style_visits)
+        self.styled(trails.TRAILS, style_trails)
 
     def process(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -143,6 +151,7 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
         tables = {}
         if self._missions is not None:
             tables["missions"] = _missions(self._missions, PartialFeedback(feedback, 0.0, 0.2))
+            tables["boxes"] = _boxes(self._missions)
         job = Job(
             "read_ledger",
             {
@@ -150,6 +159,7 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
                 "start": shared.iso_utc(self.parameterAsDateTime(parameters, self.START, context)),
                 "end": shared.iso_utc(self.parameterAsDateTime(parameters, self.END, context)),
                 "by_unit": self.parameterAsBool(parameters, self.BY_UNIT, context),
+                "trails": bool(parameters.get(trails.TRAILS)),
             },
             tables,
         )
@@ -163,10 +173,15 @@ class ShiftReportAlgorithm(PatrolAlgorithm):
         if "report" in result.tables:
             table = result.tables["report"]
             content = LayerContent(table, in_order(table, ("part", "name")))
-            report = self.write_layer(parameters, self.REPORT, context, content, PartialFeedback(feedback, 0.9, 1.0))
+            report = self.write_layer(parameters, self.REPORT, context, content, PartialFeedback(feedback, 0.9, 0.92))
+        points = result.tables.get("trails")
+        way = PartialFeedback(feedback, 0.92, 1.0)
         return {
             self.VISITS: visits,
             self.REPORT: report,
+            trails.TRAILS: trails.write(self, parameters, context, points, way) if points is not None else "",
+            self.POINTS: len(points) if points is not None else 0,
+            self.WARNINGS: " ".join(result.values["warnings"]),
             self.VISIT_COUNT: result.values["visits"],
             self.MINUTES: result.values["minutes"],
         }
@@ -192,3 +207,20 @@ def _missions(source: LayerSource, feedback: PartialFeedback) -> Table:
     table = Table({"col": cells[place, 0], "row": cells[place, 1], "start": found["start"], "end": found["end"],
                    "dose_minutes": minutes})  # fmt: skip
     return table.with_text("mission_id", found.text("mission_id")).with_text("category", found.text("top_category"))
+
+
+def _boxes(source: LayerSource) -> Table:
+    """The edges of missions in drawn boxes; ``mission`` is the row of the mission."""
+    edges: list[tuple[float, float, float, float]] = []
+    missions: list[int] = []
+    if "box" in source.fields.names():
+        for number, feature in enumerate(source.features(["box"], geometry=True)):
+            shape = feature.geometry()
+            if feature["box"] in (None, NULL, "") or not shape.convertToMultiType():
+                continue
+            for ring in (ring for part in shape.asMultiPolygon() for ring in part):
+                edges += [(one.x(), one.y(), other.x(), other.y()) for one, other in zip(ring, ring[1:])]
+            missions += [number] * (len(edges) - len(missions))
+    ends = np.array(edges, dtype=np.float64).reshape(-1, 4)
+    columns = dict(zip(("x1", "y1", "x2", "y2"), ends.T.copy()))
+    return Table({"mission": np.array(missions, dtype=np.int64), **columns})

@@ -13,6 +13,8 @@ LAYER_FILTER = Qgis.LayerFilter if hasattr(Qgis, "LayerFilter") else QgsMapLayer
 if hasattr(Qgis, "TemporalNavigationMode"):  # moved and renamed in QGIS 3.36
     TEMPORAL_OFF = Qgis.TemporalNavigationMode.Disabled
     TEMPORAL_FIXED_RANGE = Qgis.TemporalNavigationMode.FixedRange
+    TEMPORAL_ANIMATED = Qgis.TemporalNavigationMode.Animated
 else:
     TEMPORAL_OFF = QgsTemporalNavigationObject.NavigationMode.NavigationOff
     TEMPORAL_FIXED_RANGE = QgsTemporalNavigationObject.NavigationMode.FixedRange
+    TEMPORAL_ANIMATED = QgsTemporalNavigationObject.NavigationMode.Animated

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from qgis.core import Qgis, QgsProject
 from qgis.gui import QgisInterface, QgsDockWidget
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QDialog, QMessageBox, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from patrol_missions.bridge.environment import can_execute
 from patrol_missions.core.errors import PatrolError
-from patrol_missions.gui import recipes
+from patrol_missions.gui import layers, recipes
+from patrol_missions.gui.forms import default
 from patrol_missions.gui.live_link import LiveLink
 from patrol_missions.gui.map_link import MapLink
-from patrol_missions.gui.missions import Mission
+from patrol_missions.gui.missions import Mission, ShiftInstance, zone_of
 from patrol_missions.gui.override_layer import Overrides
 from patrol_missions.gui.override_tool import OverrideTool
 from patrol_missions.gui.package_hold import PackageHold
@@ -29,6 +31,8 @@ from patrol_missions.gui.page_plan import PlanPage
 from patrol_missions.gui.page_report import ReportPage
 from patrol_missions.gui.page_weights import WeightsPage
 from patrol_missions.gui.page_welcome import WelcomePage
+from patrol_missions.gui.past_shift_dialog import PastShiftDialog
+from patrol_missions.gui.past_shifts import time_of
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.readiness import readiness
 from patrol_missions.gui.results import keep
@@ -151,8 +155,11 @@ class PatrolDock(QgsDockWidget):
     def _connect_live(self) -> None:
         self.live.start_wanted.connect(self.live_link.start)
         self.live.stop_wanted.connect(self.live_link.stop)
+        self.live.past_wanted.connect(self._ask_past)
         self.live.followed.connect(self.live_link.follow)
-        self.live.enter_button.clicked.connect(lambda: self.live_link.enter(self.live.unit(), self.plan.list.mission()))
+        self.live.enter_button.clicked.connect(
+            lambda: self.live_link.enter(self.live.table.unit(), self.plan.list.mission())
+        )
         self.live_link.session.failed.connect(self._complain)
         self.live_link.risk_changed.connect(self.live.show_risk)
 
@@ -194,7 +201,8 @@ class PatrolDock(QgsDockWidget):
         shift = self.plan.current_shift()
         self.weights.refresh(self.state, self.plan.answers(), shift, self.plan.shift.currentText(), busy)
         self._refresh_report()
-        self.live.refresh(self.live_link.problem(engine_problem))
+        can_load = not (engine_problem or self.runner.busy()) and self.state.layer("grid") is not None
+        self.live.refresh(self.live_link.problem(engine_problem), can_load)
 
     def _refresh_report(self) -> None:
         if self.pages.currentWidget() is self.report:  # it looks through the incidents for the last one
@@ -215,6 +223,7 @@ class PatrolDock(QgsDockWidget):
         self.override_tool.stop()
         self.overrides.stack.clear()
         self.book.stack.clear()
+        layers.remove(self.state.project, "trails")  # of which a stored project has the empty shell alone
         self.live_link.project_opened()
         self.data.show_answers(self.state.data)
         self.plan.show_answers(self.state)
@@ -304,6 +313,30 @@ class PatrolDock(QgsDockWidget):
     def _publish(self, author: str, approval: str) -> None:
         self._run(self.tr("Publish the plan"), lambda: [recipes.publish_step(self.state, author, approval)])
 
+    def _ask_past(self) -> None:
+        data = self.state.data
+        shifts = data.shifts or default("trainmodel", "SHIFTS", [])
+        dialog = PastShiftDialog(shifts, zone_of(data.time_zone), Path(recipes.ledger_of(self.state)).exists(), self)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.load_past(dialog.chosen(), dialog.log.filePath())
+
+    def load_past(self, shift: ShiftInstance | None, log: str = "") -> None:
+        """Play where units were in a shift, or what is in a log where there is no shift."""
+        step = recipes.past_step(self.state, shift, "" if shift is not None else log)
+        self._run(self.tr("Past shift"), lambda: [step])
+
+    def _show_past(self) -> None:
+        """Play the trails that were loaded, and say what they lack."""
+        told, layer = str(self.state.value("past", "WARNINGS")), self.state.layer("trails")
+        if layer is None or not self.state.value("past", "POINTS", 0):
+            layers.remove(self.state.project, "trails")
+            self._complain(told)
+            return
+        self.map.play(time_of(layer))
+        self.map.zoom_to_layer(layer)
+        hint = self.tr("The trails are on the map: press play in the temporal controller, whose times are UTC.")
+        self._tell(" ".join(filter(None, [hint, told])))
+
     def _run(self, title: str, steps: Callable[[], list[Step]]) -> None:
         if self.runner.busy():
             return
@@ -322,6 +355,9 @@ class PatrolDock(QgsDockWidget):
 
     def _succeeded(self, title: str, keys: list[str]) -> None:
         self.refresh()
+        if "past" in keys:
+            self._show_past()
+            return
         text = self.tr("{run}: done.").format(run=title)
         if "allocate" in keys:
             self.show_page(PLAN)

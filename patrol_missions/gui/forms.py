@@ -18,7 +18,7 @@ from qgis.PyQt.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QTableWidget,
+    QTableView,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -195,7 +195,7 @@ def side_by_side(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def compact(table: QTableWidget) -> None:
+def compact(table: QTableView) -> None:
     """Rows no higher than their text needs."""
     table.verticalHeader().setVisible(False)
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)

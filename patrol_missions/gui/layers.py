@@ -30,6 +30,7 @@ def roles() -> dict[str, Role]:
     return {
         "live_units": Role(tr("Units")),
         "live_missions": Role(tr("Missions in progress")),
+        "trails": Role(tr("Trails of a past shift")),
         "overrides": Role(tr("Overrides")),
         "missions": Role(tr("Missions")),
         "incidents": Role(tr("Incidents"), visible=False),
@@ -71,6 +72,13 @@ def place(project: QgsProject, layer: QgsVectorLayer, role: str, jurisdiction: s
     if role == "forecast":  # its cells are the grid's
         _hide(group, "grid")
     node.setExpanded(role in ("missions", "forecast"))
+
+
+def remove(project: QgsProject, *unwanted: str) -> None:
+    """Take the layers of some roles out of the project."""
+    for layer in list(project.mapLayers().values()):
+        if layer.customProperty(ROLE_PROPERTY, "") in unwanted:
+            project.removeMapLayer(layer.id())
 
 
 def _group(parent: QgsLayerTreeGroup, name: str, at: int, open_: bool = True) -> QgsLayerTreeGroup:

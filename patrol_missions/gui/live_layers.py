@@ -1,4 +1,7 @@
-"""Units and missions as ordinary layers, which users style as they like; updated in place while units move."""
+"""Units and missions as ordinary layers, which users style as they like; updated in place while units move.
+
+What changes is written as it comes, a little at a time; the map is drawn less often, by whoever knows when it can be.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,8 @@ _MISSION_FIELDS = (
 )
 _HEARD, _OLD, _SILENT = "heard", "old", "silent"
 _OLD_S = 30.0
+_AGED_S = 5.0
+"""How old the age of a unit that does not move may get."""
 _UNIT_LOOKS = {_HEARD: "#1f4e79", _OLD: "#8c8c8c", _SILENT: "#b2182b"}
 _MISSION_LOOKS = {
     WAITING: ("#5d6b7a", "no"),
@@ -58,6 +63,8 @@ class LiveLayers:
         if not self.missions.crs().isValid() or self.missions.crs() != crs:
             self.missions.setCrs(crs)
         self._unit_ids: dict[str, int] = {}
+        self._shown_at: dict[str, float] = {}
+        self._to_draw: dict[str, QgsVectorLayer] = {}
         self._mission_ids: dict[str, int] = {}
         for layer in (self.units, self.missions):
             layer.setCustomProperty("skipMemoryLayersCheck", 1)  # nothing is lost with them: the ledger has it all
@@ -68,20 +75,26 @@ class LiveLayers:
 
     def remove(self) -> None:
         """Take the layers out of the project."""
-        for layer in list(self._project.mapLayers().values()):
-            if layer.customProperty(layers.ROLE_PROPERTY, "") in (UNITS, PROGRESS):
-                self._project.removeMapLayer(layer.id())
+        layers.remove(self._project, UNITS, PROGRESS)
 
     def show(self, model: LiveModel, now: float) -> None:
         """Bring the layers up to date with what changed since the last call."""
         moved, changed = model.taken()
         self._show_missions(model, changed, now)
-        self._show_units([model.units[name] for name in moved], now)
+        aged = [name for name, at in self._shown_at.items() if now - at > _AGED_S and name in model.units]
+        self._show_units([model.units[name] for name in moved.union(aged)], now)
+
+    def draw(self) -> None:
+        """Have the map drawn anew where something changed since the last call."""
+        to_draw, self._to_draw = self._to_draw, {}
+        for layer in to_draw.values():
+            layer.triggerRepaint()
 
     def _show_units(self, units: Iterable[Unit], now: float) -> None:
         provider = self.units.dataProvider()
         new, shapes, values = [], {}, {}
         for unit in units:
+            self._shown_at[unit.name] = now
             attributes = [unit.name, unit.heading_deg, _kmh(unit), round(now - unit.at, 1), _heard(unit, now)]
             shape = QgsGeometry.fromPointXY(QgsPointXY(unit.longitude, unit.latitude))
             known = self._unit_ids.get(unit.name)
@@ -99,7 +112,7 @@ class LiveLayers:
         if shapes:
             provider.changeFeatures(values, shapes)
         if new or shapes:
-            self.units.triggerRepaint()
+            self._to_draw[UNITS] = self.units
 
     def _show_missions(self, model: LiveModel, changed: Container[str], now: float) -> None:
         provider = self.missions.dataProvider()
@@ -131,7 +144,7 @@ class LiveLayers:
             provider.changeAttributeValues(values)
         if new or values or gone:
             self.missions.updateExtents()
-            self.missions.triggerRepaint()
+            self._to_draw[PROGRESS] = self.missions
 
     def _shape(self, mission: Mission) -> QgsGeometry:
         size = self._size_m

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from patrol_missions.gui.live_missions import live_missions
 from patrol_missions.gui.live_session import ON, LiveSession
 from patrol_missions.gui.live_sources import GPSD, QGIS
 from patrol_missions.gui.missions import Mission, as_utc
+from patrol_missions.gui.nearby import Nearby
 from patrol_missions.gui.project_state import ProjectState
 from patrol_missions.gui.qgis_gps import QgisGps
-from patrol_missions.gui.risk_here import Here, ShiftRisk
+from patrol_missions.gui.risk_here import Here, ShiftMissions, ShiftRisk
 from patrol_missions.gui.weights_book import categories_of
 
 _EVERYBODY = ["0.0.0.0/0", "::/0"]
@@ -42,7 +44,9 @@ class LiveLink(QObject):
         self._gps_unit = ""
         self._unit = ""
         self._risk: ShiftRisk | None = None
-        self._risk_of = ""
+        self._risk_of: list[Any] = []
+        self._missions_here: ShiftMissions | None = None
+        self._nearby: Nearby | None = None
         self._planned_at = ""
         self._mouse = QTimer(self)
         self._mouse.setSingleShot(True)
@@ -72,7 +76,7 @@ class LiveLink(QObject):
     def project_opened(self) -> None:
         """Join the gateway of this project, where one goes on from the last time."""
         self.session.leave()
-        self._risk = None
+        self._risk = self._missions_here = self._nearby = None
         ready = self._state.layer("missions") is not None and bool(self._state.data.package)
         if ready and self.session.rejoin(self._folder(), self._missions()):
             self._put_on_map()
@@ -155,19 +159,33 @@ class LiveLink(QObject):
     def _tell(self, cell: tuple[int, int], place: str) -> None:
         risk = self._shift_risk()
         here: Here | None = risk.here(cell) if risk is not None else None
+        if here is not None:
+            reasons, tactic = self._missions_here.at(cell) if self._missions_here is not None else ("", "")
+            recent = self._nearby.around(cell) if self._nearby is not None else None
+            here = replace(here, reasons=reasons or here.reasons, tactic=tactic, recent=recent)
         self.risk_changed.emit(here, place)
 
     def _shift_risk(self) -> ShiftRisk | None:
-        """The forecast of the shift that runs; read anew when it ends, or when there is another forecast."""
-        layer = self._state.layer("forecast")
+        """The forecast of the shift that runs; read anew when it ends, or when a layer was made anew or removed."""
+        state = self._state
+        layer, missions, incidents = (state.layer(role) for role in ("forecast", "missions", "incidents"))
         if layer is None:
             return None
         now = QDateTime.fromSecsSinceEpoch(int(self.session.now()), QTimeZone.utc())
-        made = f"{layer.id()}{self._state.value('forecast', 'at')}"
+        made = [
+            (each.id() if each is not None else "", state.value(key, "at"))
+            for each, key in ((layer, "forecast"), (missions, "allocate"), (incidents, "check"))
+        ]
         over = self._risk is not None and now >= self._risk.end and not self._is_last()
         if self._risk is None or made != self._risk_of or over:
-            names = {field: name for name, field in expected_fields(categories_of(self._state)).items()}
-            self._risk, self._risk_of = ShiftRisk(layer, names, now), made
+            names = {field: name for name, field in expected_fields(categories_of(state)).items()}
+            risk = ShiftRisk(layer, names, now)
+            size_m = state.data.cell_size_m
+            self._missions_here = (
+                ShiftMissions(missions, size_m, risk.shift, risk.start) if missions is not None else None
+            )
+            self._nearby = Nearby(incidents, size_m, risk.start) if incidents is not None else None
+            self._risk, self._risk_of = risk, made
         return self._risk
 
     def _is_last(self) -> bool:

@@ -14,26 +14,27 @@ _TOO_MUCH = 2.0  # times its minutes, and a mission is over-dosed
 
 
 def live_missions(layer: QgsVectorLayer, size_m: float) -> list[dict[str, Any]]:
-    """Rows with id, cells, start and end (seconds since 1970 UTC) and minutes."""
-    several = layer.fields().lookupField("visits") >= 0
+    """Rows with id, cells, start and end (seconds since 1970 UTC), minutes, and the unit where the plan names one."""
+    there = set(layer.fields().names())
     rows = []
     for feature in layer.getFeatures():
-        visits = feature["visits"] if several and feature["visits"] not in (None, NULL) else 1
-        minutes = float(feature["dose_minutes"]) * int(visits)
+        visits, unit = (feature[name] if name in there else None for name in ("visits", "unit"))
+        minutes = float(feature["dose_minutes"]) * (1 if visits in (None, NULL) else int(visits))
         rows.append(
             {
                 "mission_id": str(feature["mission_id"]),
-                "cells": [list(cell) for cell in _cells(feature, size_m)],
+                "cells": [list(cell) for cell in cells_of(feature, size_m)],
                 "start": float(as_utc(feature["start"]).toSecsSinceEpoch()),
                 "end": float(as_utc(feature["end"]).toSecsSinceEpoch()),
                 "minutes": minutes,
                 "most_minutes": _TOO_MUCH * minutes,
+                **({} if unit in (None, NULL, "") else {"unit": str(unit)}),
             }
         )
     return rows
 
 
-def _cells(feature: QgsFeature, size_m: float) -> list[tuple[int, int]]:
+def cells_of(feature: QgsFeature, size_m: float) -> list[tuple[int, int]]:
     """The mission's cell, and of a drawn box all cells whose middle is in it."""
     column, row = parse_cell_id(str(feature["cell_id"]))
     cells = {(int(column), int(row))}

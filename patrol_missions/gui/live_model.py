@@ -54,16 +54,38 @@ class Mission:
     inside: set[str] = field(default_factory=set)
 
     def runs(self, now: float) -> bool:
-        """Whether its shift runs, or somebody is there."""
-        return self.start <= now < self.end or bool(self.inside)
+        """Whether its shift runs."""
+        return self.start <= now < self.end
 
     def minutes_at(self, now: float) -> float:
-        """Minutes that it has: they run while a unit is inside."""
-        return self.minutes + (max(0.0, now - self.at) / 60.0 if self.inside and self.at else 0.0)
+        """Minutes that it has: they run while a unit is inside and its shift runs."""
+        if not (self.inside and self.at):
+            return self.minutes
+        return self.minutes + max(0.0, min(now, self.end) - max(self.at, self.start)) / 60.0
 
     def left_s(self, now: float) -> float:
         """Seconds until it is done; below 0 beyond."""
         return 60.0 * (self.dose_minutes - self.minutes_at(now))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the missions of the running shifts have got of their minutes.
+
+    :param delivered: no mission counts with more than it was to get
+    :param running: begun, and not done yet
+    """
+
+    missions: int
+    done: int
+    running: int
+    planned: float
+    delivered: float
+
+    @property
+    def waiting(self) -> int:
+        """Missions where nobody has been yet."""
+        return self.missions - self.done - self.running
 
 
 class LiveModel:
@@ -92,12 +114,16 @@ class LiveModel:
             for cell in mission.cells:
                 self._in_cell.setdefault(cell, []).append(mission)
         for unit in self.units.values():
-            for mission in self.missions_in(unit.cell):
+            for mission in self._missions_in(unit.cell):
                 mission.inside.add(unit.name)
         self.changed = set(self.missions)
 
-    def missions_in(self, cell: Cell | None) -> list[Mission]:
-        """Missions of a cell."""
+    def missions_in(self, cell: Cell | None, now: float) -> list[Mission]:
+        """Missions of a cell whose shift runs."""
+        return [mission for mission in self._missions_in(cell) if mission.runs(now)]
+
+    def _missions_in(self, cell: Cell | None) -> list[Mission]:
+        """Those of any shift: a unit may be there before the shift begins."""
         return self._in_cell.get(cell, []) if cell is not None else []
 
     def apply(self, event: Mapping[str, Any]) -> None:
@@ -115,6 +141,17 @@ class LiveModel:
             if mission is not None:
                 mission.state, mission.minutes, mission.at = _LEVELS[kind], float(event.get("minutes") or 0.0), at
                 self.changed.add(mission.mission_id)
+
+    def coverage(self, now: float) -> Coverage:
+        """How far the missions are whose shift runs."""
+        due = [mission for mission in self.missions.values() if mission.runs(now)]
+        return Coverage(
+            len(due),
+            sum(mission.state in (DONE, OVER) for mission in due),
+            sum(mission.state in (RUNNING, AMBER) for mission in due),
+            sum(mission.dose_minutes for mission in due),
+            sum(min(mission.minutes_at(now), mission.dose_minutes) for mission in due),
+        )
 
     def taken(self) -> tuple[set[str], set[str]]:
         """Units that moved and missions that changed since the last call."""
@@ -141,7 +178,7 @@ class LiveModel:
         cell = (int(event["cell"][0]), int(event["cell"][1]))
         if enters:
             unit.cell = cell
-        for mission in self.missions_in(cell):
+        for mission in self._missions_in(cell):
             mission.minutes, mission.at = mission.minutes_at(at), at
             (mission.inside.add if enters else mission.inside.discard)(unit.name)
             self.changed.add(mission.mission_id)

@@ -15,6 +15,7 @@ from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, LiveModel
 TRAIL_S = 600.0
 """A trail shows so many seconds."""
 
+_ABOVE_PX = 5.0
 _MOST_TRAILS = 200  # beyond, trails would hide the map
 _COLOURS = {RUNNING: "#1b7837", AMBER: "#b35806", DONE: "#2166ac", OVER: "#b2182b"}
 
@@ -65,22 +66,23 @@ class LiveOverlay(QgsMapCanvasItem):
         font = QFont(painter.font())
         font.setBold(True)
         for mission in self._model.missions.values():
-            if not mission.inside:
+            if not mission.inside or not mission.runs(now):
                 continue
+            # Over the cells and not in them, where the unit's own sign would hide it.
             column = sum(cell[0] for cell in mission.cells) / len(mission.cells) + 0.5
-            row = sum(cell[1] for cell in mission.cells) / len(mission.cells) + 0.5
-            middle = self._pixel(to_map, column * self._size_m, row * self._size_m)
-            if middle is not None:
-                self._write(
-                    painter, font, middle, clock(mission.left_s(now)), QColor(_COLOURS.get(mission.state, "#333"))
-                )
+            top = max(cell[1] for cell in mission.cells) + 1
+            place = self._pixel(to_map, column * self._size_m, top * self._size_m)
+            if place is not None:
+                colour = QColor(_COLOURS.get(mission.state, "#333"))
+                self._write(painter, font, place, clock(mission.left_s(now)), colour)
 
     @staticmethod
-    def _write(painter: QPainter, font: QFont, middle: QPointF, text: str, colour: QColor) -> None:
-        """A number with a white halo, so that it can be read on any map."""
+    def _write(painter: QPainter, font: QFont, place: QPointF, text: str, colour: QColor) -> None:
+        """A number above a place, with a white halo, so that it can be read on any map."""
         path = QPainterPath()
         path.addText(QPointF(0, 0), font, text)
-        path.translate(middle - path.boundingRect().center())
+        box = path.boundingRect()
+        path.translate(place - QPointF(box.center().x(), box.bottom() + _ABOVE_PX))
         painter.strokePath(path, QPen(QColor("#ffffff"), 4, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         painter.fillPath(path, colour)
 

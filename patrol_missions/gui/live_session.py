@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
@@ -17,10 +17,12 @@ from patrol_missions.gui.live_client import LiveClient
 from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_model import LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay
+from patrol_missions.gui.settings import AUTHOR
 
 OFF, STARTING, ON = "off", "starting", "on"
 
-_ASK_MS, _SHOW_MS = 100, 1000
+_ASK_MS, _SHOW_MS = 100, 200
+_DRAW_S = 1.0
 _PATIENCE_S = 60.0
 
 
@@ -51,12 +53,13 @@ class LiveSession(QObject):
         self._layers: LiveLayers | None = None
         self._overlay: LiveOverlay | None = None
         self._ahead_s = 0.0
+        self._drawn_at = 0.0
         self._waiting = QTimer(self)
         self._waiting.setInterval(_ASK_MS)
         self._waiting.timeout.connect(self._await_door)
         self._showing = QTimer(self)
         self._showing.setInterval(_SHOW_MS)
-        self._showing.timeout.connect(self.show)
+        self._showing.timeout.connect(self._follow)
 
     def tear_down(self) -> None:
         """Let go of the map and of the gateway, which goes on."""
@@ -111,7 +114,13 @@ class LiveSession(QObject):
         """Time these from now on."""
         self._missions = [dict(each) for each in missions]
         self.model.set_missions(_mission(row) for row in self._missions)
-        self.ask("missions", missions=self._missions)
+        self._send_missions()
+
+    def _send_missions(self) -> None:
+        """Tell the gateway, which keeps which unit has which, and by whom; and hear what they have had already."""
+        author = AUTHOR.get() or QgsApplication.userFullName()
+        self.ask("missions", missions=self._missions, author=author)
+        self._client.ask("snapshot", self._take_snapshot)
 
     def leave(self) -> None:
         """Go from the gateway, which goes on."""
@@ -149,11 +158,21 @@ class LiveSession(QObject):
 
     def show(self) -> None:
         """Bring map and page up to date."""
+        self._drawn_at = time.monotonic()
         if self._layers is not None:
             self._layers.show(self.model, self.now())
+            if not self._canvas.isDrawing():  # a map that is begun anew before it is done is never seen
+                self._layers.draw()
         if self._overlay is not None:
             self._overlay.update()
         self.changed.emit()
+
+    def _follow(self) -> None:
+        """Write what moved at once, since thousands of units together would hold QGIS up; show it once a second."""
+        if time.monotonic() - self._drawn_at >= _DRAW_S:
+            self.show()
+        elif self._layers is not None:
+            self._layers.show(self.model, self.now())
 
     def _take_off_map(self) -> None:
         self._showing.stop()
@@ -195,8 +214,7 @@ class LiveSession(QObject):
         self._to_start = None
         self.model.clear()
         self.model.set_missions(_mission(row) for row in self._missions)
-        self._client.ask("missions", missions=self._missions)
-        self._client.ask("snapshot", self._take_snapshot)
+        self._send_missions()
         self._set_state(ON)
 
     def _take_snapshot(self, answer: dict[str, Any]) -> None:

@@ -8,17 +8,21 @@ from qgis.core import (
     QgsDateTimeRange,
     QgsFeature,
     QgsGeometry,
+    QgsInterval,
     QgsProject,
     QgsVectorLayer,
     QgsWkbTypes,
 )
 from qgis.gui import QgisInterface, QgsRubberBand
 from qgis.PyQt.QtGui import QColor, QPalette
+from qgis.PyQt.QtWidgets import QDockWidget
 
-from patrol_missions.gui.compat import TEMPORAL_FIXED_RANGE, TEMPORAL_OFF
+from patrol_missions.gui.compat import TEMPORAL_ANIMATED, TEMPORAL_FIXED_RANGE, TEMPORAL_OFF
 
 _SURROUNDINGS = 9.0
 """A mission's cell with its neighbourhood: the view is this many cells wide."""
+
+_FRAME_S = 60.0
 
 
 class MapLink:
@@ -101,6 +105,21 @@ class MapLink:
             controller.setNavigationMode(TEMPORAL_FIXED_RANGE)
         self._canvas.setTemporalRange(during)
         self._filters_time = True
+
+    def play(self, during: QgsDateTimeRange) -> None:
+        """Have QGIS's temporal controller play a time by the minute, and show its panel at the beginning."""
+        controller = self._canvas.temporalController()
+        if controller is None:
+            return
+        controller.setTemporalExtents(during)
+        controller.setFrameDuration(QgsInterval(_FRAME_S))
+        controller.setNavigationMode(TEMPORAL_ANIMATED)
+        controller.rewindToStart()
+        self._filters_time = True
+        panel = self._iface.mainWindow().findChild(QDockWidget, "Temporal Controller")
+        if panel is not None:
+            panel.show()
+            panel.raise_()
 
 
 def _geometry(layer: QgsVectorLayer | None, feature_id: int) -> QgsGeometry:

@@ -35,6 +35,11 @@ class ShiftInstance:
         return f"{day} · {self.name} {start.toString(clock)}–{end.toString(clock)}"
 
 
+def told_at(moment: QDateTime, zone: QTimeZone) -> str:
+    """A moment in local time, for people."""
+    return str(QLocale().toString(moment.toTimeZone(zone), "ddd d MMM yyyy HH:mm"))
+
+
 def own_time(shift: ShiftInstance, others: Iterable[ShiftInstance]) -> tuple[QDateTime, QDateTime]:
     """The longest part of a shift in which no other runs, so that a map filtered by it shows this shift alone.
 
@@ -104,6 +109,11 @@ def zone_of(name: str) -> QTimeZone:
 def starts_at(start: QDateTime) -> str:
     """Expression for features that start at a UTC time, in a form that files answer themselves."""
     return f"\"start\" = to_datetime('{start.toString(_MOMENT)}', '{_MOMENT}')"
+
+
+def before(moment: QDateTime) -> str:
+    """Expression for features that start before a UTC time, in a form that files answer themselves."""
+    return f"\"start\" < to_datetime('{moment.toString(_MOMENT)}', '{_MOMENT}')"
 
 
 def natural(text: str) -> tuple[int, float, str]:

@@ -19,6 +19,7 @@ from qgis.PyQt.QtWidgets import (
 
 from patrol_missions.gui.compat import QUndoStack
 from patrol_missions.gui.forms import Note, explain, quiet, theme_icon, tool_button, wrapped
+from patrol_missions.gui.missions import told_at
 from patrol_missions.gui.override_layer import ADD, BOX, KINDS, LOCK, MOVE, SUPPRESS, Override, kind_icon, kind_title
 
 _OVERRIDE = Qt.ItemDataRole.UserRole + 1
@@ -74,7 +75,7 @@ class OverrideBox(QgsCollapsibleGroupBoxBasic):
         """List them."""
         self.list.clear()
         for override in overrides:
-            ends = override.valid_to.toTimeZone(zone).toString("yyyy-MM-dd HH:mm") if override.valid_to else ""
+            ends = told_at(override.valid_to, zone) if override.valid_to else ""
             first = f"{kind_title(override.kind)} · {override.place()}"
             parts = [override.shift, tr("until {time}").format(time=ends) if ends else tr("until withdrawn")]
             told = " · ".join([override.reason, override.author, *filter(None, parts)])

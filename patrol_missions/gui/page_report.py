@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.gui import QgsFileWidget, QgsSpinBox
-from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QLocale, Qt, QTimeZone, QUrl, pyqtSignal
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, Qt, QTimeZone, QUrl, pyqtSignal
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
@@ -27,7 +27,7 @@ from patrol_missions.gui.forms import (
     theme_icon,
 )
 from patrol_missions.gui.layer_picker import LayerPicker
-from patrol_missions.gui.missions import zone_of
+from patrol_missions.gui.missions import told_at, zone_of
 from patrol_missions.gui.project_state import FILE, LAST, RECORD, ProjectState, ReportForm
 from patrol_missions.gui.report_readiness import report_problem
 
@@ -160,9 +160,9 @@ def _next(reported: bool) -> str:
 
 def _made(state: ProjectState, zone: QTimeZone) -> str:
     """What the report that is shown is of."""
-    moment = QDateTime.fromString(str(state.value("report", "at")), Qt.DateFormat.ISODate).toTimeZone(zone)
+    moment = QDateTime.fromString(str(state.value("report", "at")), Qt.DateFormat.ISODate)
     return tr("Report of {moment}: {number} incidents in the shifts.").format(
-        moment=QLocale().toString(moment, "ddd d MMM yyyy HH:mm"),
+        moment=told_at(moment, zone),
         number=count(float(state.value("report", "INCIDENT_COUNT", 0.0))),
     )
 

@@ -16,6 +16,7 @@ from patrol_missions.gui import settings, weights_book
 from patrol_missions.gui.forms import PROVIDER
 from patrol_missions.gui.guess import guess_field
 from patrol_missions.gui.layers import roles
+from patrol_missions.gui.missions import ShiftInstance
 from patrol_missions.gui.project_state import FILE, RECORD, DataForm, PlanForm, ProjectState
 from patrol_missions.gui.runner import Step
 from patrol_missions.processing_algorithms.parameters import PRESETS
@@ -328,6 +329,23 @@ def report_step(state: ProjectState) -> Step:
         }
 
     return _step("report", "capturereport", tr("Make the capture report"), report, {"OUTPUT": "captures"}, 1)
+
+
+def past_step(state: ProjectState, shift: ShiftInstance | None, log: str = "") -> Step:
+    """Trails of a past shift out of the ledger, or of a log. They stay in memory: the ledger alone keeps positions."""
+    memory = QgsProcessingOutputLayerDefinition("memory:", state.project)
+
+    def ledger() -> dict[str, Any]:
+        times = {"START": shift.start, "END": shift.end} if shift is not None else {}
+        return {"LEDGER": ledger_of(state), **times, "VISITS": memory, "TRAILS": memory}
+
+    def tracks() -> dict[str, Any]:
+        form = state.data
+        return {"FILES": [log], "GRID": _made(state, "grid"), "TIME_ZONE": form.time_zone, "VISITS": memory,
+                "TRAILS": memory}  # fmt: skip
+
+    algorithm, given = ("importtracks", tracks) if log else ("shiftreport", ledger)
+    return _step("past", algorithm, tr("Read the trails"), given, {"TRAILS": "trails"}, 1)
 
 
 def explain_step(state: ProjectState, cell: str, output: str) -> Step:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import QgsVectorLayer
-from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QLocale, QTimeZone
+from qgis.PyQt.QtCore import QCoreApplication, QDateTime, QTimeZone
 
-from patrol_missions.gui.missions import as_utc
+from patrol_missions.gui.missions import as_utc, told_at
 from patrol_missions.gui.project_state import FILE, LAST, RECORD, ProjectState, ReportForm
 
 
@@ -57,7 +57,7 @@ def _time_problem(incidents: QgsVectorLayer, missions: QgsVectorLayer, zone: QTi
         )
     if first is None or last >= first:
         return ""
-    begins, ends = (_told(moment, zone) for moment in (first, last))
+    begins, ends = (told_at(moment, zone) for moment in (first, last))
     if first > now:
         return tr(
             "The plan’s first shift begins on {begins}, which is still to come. Come back when its incidents are known."
@@ -74,10 +74,6 @@ def _extreme(layer: QgsVectorLayer, field: str, highest: bool) -> QDateTime | No
     place = layer.fields().lookupField(field)
     found = (layer.maximumValue(place) if highest else layer.minimumValue(place)) if place >= 0 else None
     return as_utc(found) if isinstance(found, QDateTime) and found.isValid() else None
-
-
-def _told(moment: QDateTime, zone: QTimeZone) -> str:
-    return str(QLocale().toString(moment.toTimeZone(zone), "ddd d MMM yyyy HH:mm"))
 
 
 def tr(text: str) -> str:

@@ -11,6 +11,9 @@ from patrol_missions.gui.sample import sample_made
 
 def keep(state: ProjectState, done: Done) -> None:
     """Add the layers, each in place of the one before, and remember what the step answered."""
+    if "trails" in done.layers:  # they are in memory, each in a table of its own
+        layers.remove(state.project, "trails")
+        done.layers["trails"].setCustomProperty("skipMemoryLayersCheck", 1)  # nothing is lost with them
     for role, layer in done.layers.items():
         layers.place(state.project, layer, role, state.data.jurisdiction)
     values = dict(done.values)

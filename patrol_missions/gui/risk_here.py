@@ -1,16 +1,18 @@
-"""The forecast risk of each kind of crime wherever a unit or the mouse is, against the district's average."""
+"""What there is to know of the cell where a unit or the mouse is: risk, what happened lately, why, and what to do."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from qgis.core import NULL, QgsExpression, QgsFeatureRequest, QgsVectorLayer
+from qgis.core import NULL, QgsExpression, QgsFeature, QgsFeatureRequest, QgsVectorLayer
 from qgis.PyQt.QtCore import QDateTime
 
 from patrol_missions.core.grid import parse_cell_id
 from patrol_missions.core.names import EXPECTED
+from patrol_missions.gui.live_missions import cells_of
 from patrol_missions.gui.missions import as_utc, starts_at
+from patrol_missions.gui.nearby import Recent
 
 Cell = tuple[int, int]
 
@@ -29,12 +31,20 @@ class Risk:
 
 @dataclass(frozen=True)
 class Here:
-    """What a cell's forecast says: risks from the highest against its district to the lowest, and the reasons."""
+    """What there is to know of a cell.
+
+    :param risks: from the highest against its district to the lowest
+    :param reasons: why it has a mission, else why the forecast says what it says
+    :param recent: incidents there and around, or None where no layer tells
+    :param tactic: that of its mission
+    """
 
     district: str
     percentile: float
     risks: tuple[Risk, ...]
     reasons: str
+    recent: tuple[Recent, ...] | None = None
+    tactic: str = ""
 
 
 class ShiftRisk:
@@ -57,8 +67,7 @@ class ShiftRisk:
             self._rows[parse_cell_id(str(feature["cell_id"]))] = len(expected)
             expected.append([float(feature[name]) for name in self._fields])
             percentile.append(float(feature["percentile"]) if "percentile" in there else np.nan)
-            texts = [feature[name] if name in there else "" for name in ("district", "reasons")]
-            self._texts.append(tuple("" if text in (None, NULL) else str(text) for text in texts))  # type: ignore[arg-type]
+            self._texts.append((_text(feature, "district"), _text(feature, "reasons")))
         self._expected = np.array(expected, dtype=np.float64).reshape(len(expected), len(self._fields))
         self._percentile = np.array(percentile)
         districts = np.array([district for district, _ in self._texts])
@@ -79,6 +88,27 @@ class ShiftRisk:
         return Here(district, float(self._percentile[row]), tuple(risks), reasons)
 
 
+class ShiftMissions:
+    """What the missions of a shift say of their cells, read once."""
+
+    def __init__(self, layer: QgsVectorLayer, size_m: float, shift: str, start: QDateTime) -> None:
+        self._told: dict[Cell, tuple[str, str]] = {}
+        for feature in layer.getFeatures(_request(shift, start, shapes=True)):
+            told = _text(feature, "reasons"), _text(feature, "tactic")
+            for cell in cells_of(feature, size_m):
+                self._told.setdefault(cell, told)
+
+    def at(self, cell: Cell) -> tuple[str, str]:
+        """Reasons and tactic of a cell's mission; empty where there is none, or it does not say."""
+        return self._told.get(cell, ("", ""))
+
+
+def _text(feature: QgsFeature, name: str) -> str:
+    """A text, empty where the layer has no such field or no value in it."""
+    value = feature[name] if feature.fields().lookupField(name) >= 0 else None
+    return "" if value in (None, NULL) else str(value)
+
+
 def _running(layer: QgsVectorLayer, now: QDateTime) -> tuple[str, QDateTime, QDateTime]:
     """Name, start and end of the shift that runs, else of the next one, else of the last one."""
     request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
@@ -95,7 +125,9 @@ def _running(layer: QgsVectorLayer, now: QDateTime) -> tuple[str, QDateTime, QDa
     return best or ("", now, now)
 
 
-def _request(shift: str, start: QDateTime) -> QgsFeatureRequest:
+def _request(shift: str, start: QDateTime, *, shapes: bool = False) -> QgsFeatureRequest:
     named = QgsExpression.createFieldEqualityExpression("shift", shift)
-    request = QgsFeatureRequest().setFlags(QgsFeatureRequest.Flag.NoGeometry)
+    request = QgsFeatureRequest()
+    if not shapes:
+        request.setFlags(QgsFeatureRequest.Flag.NoGeometry)
     return request.setFilterExpression(f"{named} AND {starts_at(start)}")

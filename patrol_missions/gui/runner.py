@@ -268,7 +268,9 @@ def _take_layers(
         source = results.get(output)
         if not source:
             continue
-        layer = QgsVectorLayer(str(source), titles[role].title if role in titles else role, "ogr")
+        # one in memory comes with the answer, any other is in its file
+        title = titles[role].title if role in titles else role
+        layer = context.takeResultLayer(str(source)) or QgsVectorLayer(str(source), title, "ogr")
         if not layer.isValid():
             raise PatrolError(f"{step.title}: the result {source} cannot be opened.", "Look in the log.")
         styler = details[source].postProcessor() if source in details else None

@@ -65,7 +65,7 @@ def test_weights(play):
 
 
 def test_live(play):
-    played = play("live", 240)
+    played = play("live", 300)
     assert not played.errors(), "\n".join(played.errors())
     assert len(played.steps) == played.planned > 5
     assert played.tracebacks == []

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
-from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.forecast import panel as panels
 from patrol_missions.engine.forecast.panel import Cells, Panel

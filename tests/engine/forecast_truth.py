@@ -11,10 +11,11 @@ import numpy as np
 from scipy import stats
 
 from patrol_missions.core.jobs import JobResult
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.core.tables import Table, encode_text
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data import sample_city
-from patrol_missions.engine.data.shifts import Instances, ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import Instances, ShiftPlan
 from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.forecast import backtest, baselines, calibration, events, indicators, panel, training
 from patrol_missions.engine.forecast.day_factor import DayFactor

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patrol_missions.core.shifts import Shift
 from patrol_missions.engine.data.aoristic import spread
-from patrol_missions.engine.data.shifts import Instances, Shift, ShiftPlan
+from patrol_missions.engine.data.shifts import Instances, ShiftPlan
 
 NAT = np.datetime64("NaT", "s")
 THREE = (Shift("Day", "07:00", "15:00"), Shift("Late", "15:00", "23:00"), Shift("Night", "23:00", "07:00"))

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.engine.data import dose
 from patrol_missions.engine.data.dose import Visits
-from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.missions.dosage import (
     AT_HARD,
     COOLING,

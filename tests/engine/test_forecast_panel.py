@@ -9,8 +9,9 @@ import pytest
 from forecast_makers import FIRST, SHIFTS, SIZE_M, ZONE, grid_table, hot_city, incident_table, panel_of, plan
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.data.zones import zone
 from patrol_missions.engine.forecast import hours, timeline
 from patrol_missions.engine.forecast import panel as panels

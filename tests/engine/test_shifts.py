@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patrol_missions.core.errors import InputError
-from patrol_missions.engine.data.shifts import EVERY_DAY, Shift, ShiftPlan, parse_shifts, parse_weekdays
+from patrol_missions.core.shifts import EVERY_DAY, Shift, parse_shifts, parse_weekdays
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.data.zones import zone
 
 ZONES = [

@@ -12,7 +12,9 @@ import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from gateway_process import CRS, LATITUDE, LONGITUDE, Client, Gateway, settings, taip
@@ -23,7 +25,7 @@ from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_journal import Journal
 from patrol_missions.engine.tracking.gateway_settings import Settings, owned
 from patrol_missions.engine.tracking.ledger import Ground, open_ledger
-from patrol_missions.engine.tracking.ledger_rows import Batch, Entry, Gap, Heard
+from patrol_missions.engine.tracking.ledger_rows import Assignment, Batch, Entry, Gap, Heard
 from patrol_missions.engine.tracking.stays import Rules, Stay
 
 METRE = 1 / 67_800  # degrees of longitude here
@@ -118,6 +120,31 @@ def test_strangers_are_shown_and_admitted(tmp_path):
         assert not client.ask("admit", unit="<b>")["ok"]
         car.sendall(taip("stranger", time.time()))
         client.until_event("fix", unit="stranger")
+
+
+def test_names_that_mean_something_elsewhere_break_out_of_nothing(tmp_path):
+    good = ["Müller 12/3", "Экипаж 5", "car-1_a.b:2"]
+    bad = [
+        "x'); DROP TABLE patrol_stays;--", 'x"; DELETE FROM patrol_journal;', "x' OR '1'='1", "<b>x",
+        "x<script src=//y>", "x&lt;b&gt;", "a\\b", "x${jndi:ldap://y}", "=1+1", "x%s%n", "../../etc/passwd", "a|b`c`",
+    ]  # fmt: skip
+    source = {"kind": "http", "name": "phones", "port": 0}
+    with Gateway(tmp_path, sources=[source]) as gateway, gateway.client() as client:
+        phone = HTTPConnection("127.0.0.1", gateway.port("phones"), timeout=10)
+        for name in [*bad, *good]:
+            query = urlencode({"id": name, "timestamp": int(time.time()), "lat": LATITUDE, "lon": LONGITUDE})
+            phone.request("GET", f"/?{query}")
+            answer = phone.getresponse()
+            answer.read()
+            assert answer.status == (200 if name in good else 403), name
+        phone.close()
+        told = client.until(lambda event: event.get("refused") == {"name of a unit not allowed": len(bad)})
+        assert told["quarantined"] == {}
+        fixes = [each["unit"] for each in client.ask("snapshot")["events"] if each["event"] == "fix"]
+        assert fixes == good
+        assert client.ask("stop")["ok"]
+        gateway.process.wait(15)
+    assert sorted(rows(tmp_path, "patrol_journal", "unit")) == sorted((name,) for name in good), "as they were sent"
 
 
 def test_packets_that_are_replayed_count_once(gateway, tmp_path):
@@ -494,6 +521,35 @@ def test_a_mission_s_minutes_outlive_the_gateway(tmp_path):
         client.until_event("done", mission="m1")
 
 
+def test_who_has_which_mission_is_in_the_ledger_once_and_ends_when_the_plan_changes(tmp_path):
+    now = int(time.time())
+    first = [mission([1, 1], now - 600, unit="car1"), {**mission([2, 2], now - 600, unit="car2"), "mission_id": "m2"},
+             {**mission([3, 3], now - 600), "mission_id": "m3"}]  # fmt: skip
+    later = {**mission([4, 4], now + 9000, unit="car1"), "mission_id": "m4"}
+    what = "unit, mission_id, start_s, end_s, author"
+    whole = ("car1", "m1", now - 600, now + 6600, "Ana")
+
+    def assigned():
+        time.sleep(0.5)
+        return sorted(rows(tmp_path, "patrol_assignments", what))
+
+    with Gateway(tmp_path) as gateway, gateway.client() as client:
+        client.ask("missions", missions=[*first, later], author="Ana")
+        told = [whole, ("car1", "m4", now + 9000, now + 16200, "Ana"), ("car2", "m2", now - 600, now + 6600, "Ana")]
+        assert assigned() == told
+        client.ask("missions", missions=[*first, later], author="Ana")
+        assert assigned() == told
+    with Gateway(tmp_path, missions=[*first, later]) as gateway, gateway.client() as client:
+        assert assigned() == told, "a gateway that starts again keeps who gave them"
+        client.ask("missions", missions=[first[0], {**first[1], "unit": "car3"}], author="Ben")
+        kept, withdrawn, ended, given = assigned()
+        assert kept == whole
+        assert withdrawn == ("car1", "m4", now + 9000, now + 9000, "Ana")
+        assert ended[:3] == ("car2", "m2", now - 600)
+        assert now <= ended[3] <= time.time()
+        assert given == ("car3", "m2", now - 600, now + 6600, "Ben")
+
+
 def test_http_reports_are_in_the_ledger_when_they_are_answered(tmp_path):
     source = {"kind": "http", "name": "phones", "port": 0, "token": "secret"}
     with Gateway(tmp_path, sources=[source]) as gateway, gateway.car("phones") as phone:
@@ -576,6 +632,7 @@ def test_a_batch_that_failed_is_written_again_in_its_order():
         journal, told = journal_of(write)
         journal.hear([report(1)])
         journal.settle([("car1", Stay((0, 0), 0.0, 300.0))])
+        journal.assign([Assignment("car1", "m1", 0.0)])
         journal.keep({"car1": {"settled_at": 1.0}})
         assert not await journal.flush()
         journal.hear([report(2)])
@@ -592,6 +649,7 @@ def test_a_batch_that_failed_is_written_again_in_its_order():
     assert len(batches) == 3
     assert batches[-1].heard == [report(1), report(2)]
     assert [entry.stay.end for entry in batches[-1].stays] == [300.0]
+    assert batches[-1].assignments == [Assignment("car1", "m1", 0.0)]
     assert batches[-1].checkpoints == {"car1": {"settled_at": 2.0}}
 
 

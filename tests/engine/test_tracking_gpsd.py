@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from gpsd_player import GPSFAKE, compare
+from nmea_features import WHOLE
 
 pytestmark = pytest.mark.skipif(
     GPSFAKE is None, reason="GPSD ABSENT: gpsfake is not installed, so it was not compared."
@@ -27,3 +28,11 @@ def test_positions_are_those_of_gpsd(shared_data, log, same, only_ours):
     assert (len(found.same), len(found.only_ours)) == (same, only_ours)
     assert found.apart == []
     assert found.only_gpsd == []
+
+
+@pytest.mark.parametrize("feature", ["every system of satellites", "midnight", "tag blocks", "no checksums"])
+def test_what_few_logs_show_is_read_as_gpsd_reads_it(tmp_path, feature):
+    log = tmp_path / "written.log"
+    log.write_bytes(WHOLE[feature])
+    found = compare(log)
+    assert (len(found.same), found.apart, found.only_gpsd, found.only_ours) == (8, [], [], [])

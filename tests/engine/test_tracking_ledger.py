@@ -27,6 +27,7 @@ from patrol_missions.core.errors import InputError
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.storage import database
 from patrol_missions.engine.storage.sqlite import SqliteFile
+from patrol_missions.engine.tracking import drawn_boxes, trails
 from patrol_missions.engine.tracking.fixes import Belief, Fix
 from patrol_missions.engine.tracking.ledger import Ground, Ledger, open_ledger
 from patrol_missions.engine.tracking.ledger_rows import (
@@ -280,6 +281,60 @@ def test_a_shift_is_told_by_mission_and_category_and_units_only_when_asked(file:
     assert units["missions"].tolist()[6:] == [3, 1]
     assert np.isnan(units["planned_minutes"][6:]).all()
     assert half["delivered_minutes"].tolist()[:4] == [5, 5, 0, 0]
+
+
+def edges(*rings: list[tuple[float, float]], mission: int = 0) -> Table:
+    pairs = [(*one, *other) for ring in rings for one, other in zip(ring, ring[1:])]
+    columns = dict(zip(("x1", "y1", "x2", "y2"), np.array(pairs, dtype=float).T))
+    return Table({"mission": np.full(len(pairs), mission), **columns})
+
+
+def test_a_box_holds_the_cells_whose_middle_it_holds() -> None:
+    square = [(-300.0, 10.0), (600.0, 10.0), (600.0, 740.0), (-300.0, 740.0), (-300.0, 10.0)]
+    hole = [(130.0, 300.0), (400.0, 300.0), (400.0, 500.0), (130.0, 500.0), (130.0, 300.0)]
+    assert drawn_boxes.cells(edges(square), 250.0) == {0: {(column, row) for column in (-1, 0, 1) for row in (0, 1, 2)}}
+    with_hole = drawn_boxes.cells(edges(square, hole, mission=7), 250.0)[7]
+    assert with_hole == {(column, row) for column in (-1, 0, 1) for row in (0, 1, 2)} - {(1, 1)}
+    slanted = [(0.0, 0.0), (1000.0, 0.0), (0.0, 1000.0), (0.0, 0.0)]
+    assert {cell for cell in drawn_boxes.cells(edges(slanted), 250.0)[0] if sum(cell) != 3} == {
+        (column, row) for column in range(4) for row in range(4) if column + row < 3
+    }
+
+
+def test_all_cells_of_a_box_deliver_and_who_goes_from_one_to_the_next_has_not_left(file: File) -> None:
+    box = edges([(250.0, 0.0), (1000.0, 0.0), (1000.0, 250.0), (250.0, 250.0), (250.0, 0.0)], mission=1)
+    with open_ledger(file.target, GROUND, create=True) as ledger:
+        ledger.write(
+            Batch(
+                stays=[
+                    entry("A1", (1, 0), 700, 1.5),
+                    entry("A1", (2, 0), 790, 1.5),  # together three minutes
+                    entry("A1", (3, 0), 2_000, 1.0),  # alone a pass
+                    entry("B2", (3, 0), 2_060, 5.0),  # as A1 leaves
+                ]
+            )
+        )
+        plain, drawn = (ledger.shift_report(missions(), ALWAYS, by_unit=True, boxes=each) for each in (None, box))
+    lines = list(zip(drawn.text("name"), drawn["delivered_minutes"], drawn["visits"], drawn["passes"]))
+    assert plain["delivered_minutes"].tolist()[1:4] == [0, 0, 5]
+    assert lines[1:4] == [("M1", 0, 0, 1), ("M2", 8, 2, 1), ("M3", 5, 1, 1)]
+    assert [line[:2] for line in lines[-2:]] == [("A1", 3), ("B2", 10)]
+
+
+def test_reports_of_a_time_are_trails_by_unit(place: Place) -> None:
+    late = Heard(Fix("B2", 100.0, -122.4, 37.7), 90_000.0, "phones")
+    close = [heard(number, "A1", at) for number, at in ((1, 60.0), (2, 65.0), (3, 70.0), (4, 400.0), (5, 900.0))]
+    with open_ledger(place.target, GROUND, create=True) as ledger:
+        ledger.write(Batch(heard=[*reversed(close), late, heard(6, "C3", 1e6)]))
+        points = trails.table((h.fix.unit, h.fix.at, h.fix.longitude, h.fix.latitude) for h in ledger.reports((0, 900)))
+        assert ledger.forgotten() is None
+        ledger.forget(50.0)
+        assert ledger.forgotten() == 50.0
+    moments = [points[name].astype(np.int64).tolist() for name in ("start", "end", "until")]
+    assert points.text("unit").tolist() == ["A1"] * 4 + ["B2"]
+    assert moments == [[60, 70, 400, 900, 100], [660, 670, 1000, 1500, 700], [70, 250, 580, 1080, 280]]
+    assert points["latitude"].tolist()[:2] == pytest.approx([37.7001, 37.7003])
+    assert len(trails.table([])) == 0
 
 
 # --- sudden ends

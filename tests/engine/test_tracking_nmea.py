@@ -6,6 +6,7 @@ import json
 import math
 from datetime import datetime, timezone
 
+import nmea_features
 import pynmea2
 import pytest
 from hypothesis import given
@@ -119,6 +120,20 @@ def test_degrees_without_leading_zeros():
     assert (found[0].longitude, found[0].latitude) == pytest.approx((30.25 / 60, -1 - 34.5 / 60))
 
 
+@pytest.mark.parametrize(
+    ("text", "latitude"),
+    [("4160.0000,N", 42.0), (" 4134.5,N", 41.575), ("8960.,S", -90.0)],
+)
+def test_degrees_as_receivers_round_and_pad_them(text, latitude):
+    found, _ = parsed(RMC.replace("4134.49821229,N", text))
+    assert found[0].latitude == pytest.approx(latitude)
+
+
+def test_a_position_by_differences_of_an_old_receiver():
+    found, _ = parsed(RMC[:-2].replace(",A,", ",D,"))
+    assert found[0].latitude == pytest.approx(41.574970205)
+
+
 # --- what is no position
 
 
@@ -162,6 +177,8 @@ def test_a_moment_is_no_fix_if_one_sentence_says_so():
     [
         RMC.replace("4134.49", "9134.49"),
         RMC.replace("4134.49", "4160.49"),
+        RMC.replace("4134.49821229", "4134"),
+        RMC.replace("4134.49821229", "9060.0"),
         RMC.replace("09345.03", "18100.03"),
         RMC.replace(",N,", ",X,"),
         RMC.replace(",N,", ",,"),
@@ -269,16 +286,44 @@ def test_a_stream_cannot_make_the_parser_remember_without_end():
 # --- lines
 
 
-def test_a_checksum_is_needed_unless_the_source_sends_none():
-    bare = ("$" + RMC + "\r\n").encode()
+BARE = b"".join(
+    ("$" + body.replace("20.60", f"{second}.60") + "\r\n").encode() for second in (20, 21, 22) for body in (GGA, RMC)
+)
+
+
+def test_a_sentence_needs_its_checksum():
     parser = NmeaParser("car")
+    bare = ("$" + RMC + "\r\n").encode()
     assert parser.feed(bare, NOW) + parser.finish(NOW) == []
     assert parser.rejected == {"no checksum": 1}
-    lenient = NmeaParser("car", checksums=False)
-    assert len(lenient.feed(bare, NOW) + lenient.finish(NOW)) == 1
+    found = parser.feed(BARE[: len(BARE) // 3] + stream(RMC) + BARE, NOW) + parser.finish(NOW)
+    assert [fix.heading_deg for fix in found] == [92.308], "one with a checksum"
+    assert parser.rejected == {"no checksum": 1 + 2 + 6}
+
+
+def test_a_receiver_that_never_sends_a_checksum_is_believed_from_its_first_sentence_on():
+    parser = NmeaParser("car")
+    found = parser.feed(BARE, NOW) + parser.finish(NOW)
+    assert [fix.at % 60 for fix in found] == pytest.approx([20.6, 21.6, 22.6])
+    assert [fix.longitude for fix in found] == pytest.approx([-93.750558641] * 3)
+    assert not parser.rejected
     wrong = stream(RMC).replace(b"4134.4", b"4135.4")
-    assert lenient.feed(wrong, NOW) + lenient.finish(NOW) == []
-    assert lenient.rejected == {"wrong checksum": 1}
+    assert parser.feed(wrong, NOW) + parser.finish(NOW) == []
+    assert parser.rejected == {"wrong checksum": 1}
+
+
+def test_what_is_no_sentence_does_not_make_a_receiver_one_without_checksums():
+    parser = NmeaParser("car")
+    assert parser.feed(b"$\xb5b\x01,\n" * 9 + BARE[: len(BARE) // 3], NOW) + parser.finish(NOW) == []
+    assert parser.rejected == {"no checksum": 11}
+
+
+def test_a_sentence_that_comes_again_is_counted_and_changes_nothing():
+    parser = NmeaParser("car")
+    once = stream(GGA, RMC)
+    found = parser.feed(once + once + stream(RMC, RMC.replace("20.60", "21.60")), NOW) + parser.finish(NOW)
+    assert [fix.at % 60 for fix in found] == pytest.approx([20.6, 21.6])
+    assert parser.rejected == {"heard twice": 3}
 
 
 def test_a_sentence_that_broke_off_does_not_take_the_next_one_with_it():
@@ -359,6 +404,34 @@ def test_any_bytes_cut_anywhere_give_the_same(data, cuts):
     assert found == whole.feed(data, NOW) + whole.finish(NOW)
     assert parts.rejected == whole.rejected
     assert all(abs(fix.latitude) <= 90 and abs(fix.longitude) <= 180 and math.isfinite(fix.at) for fix in found)
+
+
+# --- what few logs show
+
+
+def latitudes(log):
+    """The latitudes in a log of one position a second, in the order of their reports."""
+    parser = NmeaParser("car", A_LOG)
+    found = parser.feed(log, NOW) + parser.finish(NOW)
+    assert [fix.at for fix in found] == sorted({fix.at for fix in found})
+    return [fix.latitude for fix in found]
+
+
+@pytest.mark.parametrize("feature", nmea_features.WHOLE)
+def test_a_position_for_each_second_whatever_the_receiver_does(feature):
+    expected = [nmea_features.latitude(second) for second in nmea_features.SECONDS]
+    assert latitudes(nmea_features.WHOLE[feature]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("feature", nmea_features.WITHOUT_TWO)
+def test_seconds_without_a_position_that_is_measured_are_left_out(feature):
+    expected = [nmea_features.latitude(second) for second in nmea_features.SECONDS if second not in (3, 4)]
+    assert latitudes(nmea_features.WITHOUT_TWO[feature]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("feature", nmea_features.NOWHERE)
+def test_what_is_no_position_makes_none(feature):
+    assert latitudes(nmea_features.NOWHERE[feature]) == []
 
 
 # --- real receivers

@@ -53,6 +53,8 @@ def test_other_names_and_what_may_be_left_out():
         ("id=CAR7&lat=nan&lon=0", "“nan” of lat"),
         ("id=CAR7&lat=1&lon=east", "“east” of lon"),
         (f"{PLACE}&speed=inf", "“inf” of speed"),
+        (f"{PLACE}&speed=%0A%1B1", "“  1” of speed"),
+        (f"{PLACE}&timestamp=%00{'x' * 99}", "“ x{31}” is not understood"),
         (f"{PLACE}&timestamp=yesterday", "“yesterday”"),
         (f"{PLACE}&timestamp=2026-02-30T00:00:00Z", "“2026-02-30T00:00:00Z”"),
         (f"{PLACE}&valid=false", "not valid"),

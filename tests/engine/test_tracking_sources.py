@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pty
 import shutil
 import socket
 import subprocess
 import sys
 import time
-import tty
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from tracking_fakes import LineParser, any_unit, running
+from tracking_fakes import LineParser, any_unit, pseudo_port, running
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.engine.tracking import sources
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gpsd_json import GpsdParser
 from patrol_missions.engine.tracking.limits import Guard, Limits
@@ -28,6 +27,7 @@ from patrol_missions.engine.tracking.source_net import TcpClient, TcpServer, Udp
 from patrol_missions.engine.tracking.source_replay import ReplaySource
 from patrol_missions.engine.tracking.source_serial import SerialSource
 from patrol_missions.engine.tracking.sources import Backoff, sentence
+from patrol_missions.engine.tracking.taip import TaipParser
 
 LINE = b"car 1,1000,13.4,52.5\n"
 FIX = Fix("car 1", 1000.0, 13.4, 52.5)
@@ -52,19 +52,6 @@ MINUTE = datetime(2026, 11, 28, 12, tzinfo=timezone.utc).timestamp()
 
 
 # --- serial ports
-
-
-@contextmanager
-def pseudo_port():
-    """The end of a pseudo terminal that a device would hold, and the name of the port at its other end."""
-    device, port = pty.openpty()
-    tty.setraw(port)
-    try:
-        yield device, os.ttyname(port)
-    finally:
-        for descriptor in (device, port):
-            with suppress(OSError):
-                os.close(descriptor)
 
 
 def serial_source(port: str, **more) -> SerialSource:
@@ -307,6 +294,57 @@ def test_datagrams():
 
     assert asyncio.run(play()) == [FIX] * 3
     assert guard.counted["line too long"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parser", "stream"),
+    [
+        (NmeaParser, rmc(1) + rmc(2) + rmc(3)),
+        (TaipParser, b">RPV46640+4197412-0752857900015802;ID=5102;*71<>RPV46641+4197412-0752857900015802;ID=5102;*70<"),
+    ],
+)
+@pytest.mark.parametrize("size", [10, 33, 64])
+def test_a_stream_that_is_cut_into_datagrams_anywhere(parser, stream, size):
+    guard = any_unit()
+    whole = parser("127.0.0.1")
+
+    async def play():
+        source = UdpServer({"name": "letters", "port": 0}, parser, guard)
+        async with running(source) as heard:
+            await heard.until_says("is open")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as letter:
+                for at in range(0, len(stream), size):
+                    letter.sendto(stream[at : at + size], ("127.0.0.1", source.port))
+                await heard.until_fixes(2)
+        return heard.fixes
+
+    assert len(asyncio.run(play())) == len(whole.feed(stream, time.time()) + whole.finish(time.time()))
+    assert not guard.counted
+
+
+def test_a_report_does_not_wait_when_its_stream_pauses(monkeypatch):
+    monkeypatch.setattr(sources, "_PAUSE_S", 0.1)
+    guard = any_unit()
+
+    async def play():
+        letters = UdpServer({"name": "letters", "port": 0, "silent_s": 0.4}, NmeaParser, guard)
+        calls = TcpServer({"name": "calls", "port": 0, "silent_s": 0.4}, NmeaParser, guard)
+        async with running(letters) as by_letter, running(calls) as by_call:
+            await by_letter.until_says("is open")
+            await by_call.until_says("is open")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as letter, calling(calls) as call:
+                letter.sendto(rmc(1), ("127.0.0.1", letters.port))
+                call.sendall(rmc(1) + rmc(2)[:30])
+                await by_letter.until_fixes(1)
+                await by_call.until_says("Positions come in")
+                call.sendall(rmc(2)[30:])  # a line that pauses is whole nevertheless
+                await by_call.until_fixes(2)
+                return by_letter.fixes, by_call.fixes
+
+    by_letter, by_call = asyncio.run(play())
+    assert [fix.at - MINUTE for fix in by_letter] == [1]
+    assert [fix.at - MINUTE for fix in by_call] == [1, 2]
+    assert not guard.counted
 
 
 def test_senders_that_flood_are_cut():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from urllib.parse import parse_qs
 
 from patrol_missions.core.errors import InputError
@@ -40,6 +41,9 @@ class LineParser:
                 self.rejected["not understood"] += 1
         return found
 
+    def finish(self, now: float) -> list[Fix]:
+        return []
+
 
 def parse_query(query: str, now: float) -> Fix:
     given = {name: values[0] for name, values in parse_qs(query).items()}
@@ -51,6 +55,22 @@ def parse_query(query: str, now: float) -> Fix:
 
 def any_unit(**more) -> Guard:
     return Guard(Limits(units=None, **more))
+
+
+@contextmanager
+def pseudo_port():
+    """The end of a pseudo terminal that a device would hold, and the name of the port at its other end."""
+    import pty
+    import tty
+
+    device, port = pty.openpty()
+    tty.setraw(port)
+    try:
+        yield device, os.ttyname(port)
+    finally:
+        for descriptor in (device, port):
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 class Heard:

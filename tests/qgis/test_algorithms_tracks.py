@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -227,6 +228,86 @@ def test_a_ledger_is_read_and_held_against_missions(
     assert ("unit", "Car 1") in {(row["part"], row["name"]) for row in by_unit["REPORT"].getFeatures()}
     later = processing.run("patrolmissions:shiftreport", {**asked, "REPORT": None, "START": "2025-03-02T00:00:00Z"})
     assert (later["VISIT_COUNT"], later["REPORT"]) == (0, "")
+
+
+def test_all_cells_of_a_drawn_box_count(
+    processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    run(grid, FILES=[str(log)], LEDGER=str(ledger))
+    start = QDateTime.fromString("2025-03-01T08:00:00Z", Qt.DateFormat.ISODate)
+    told = [start, start.addSecs(8 * 3600), 10.0, "Robbery", None]
+    rows = [
+        (box(250 * 2002, 4_350_000, 250 * 2003, 4_350_250), ["m1", "2002E17400N", *told, None]),
+        (box(250 * 2000 - 40, 4_350_010, 250 * 2003, 4_350_260), ["m2", "2002E17400N", *told, "o1"]),
+    ]
+    layer = memory_layer("Polygon", rows, f"{MISSION_FIELDS},box:string", "EPSG:32618", "Missions")
+    answer = processing.run(
+        "patrolmissions:shiftreport",
+        {"LEDGER": str(ledger), "VISITS": "memory:", "REPORT": "memory:", "MISSIONS": layer},
+    )
+    lines = {
+        row["name"]: row["delivered_minutes"] for row in answer["REPORT"].getFeatures() if row["part"] == "mission"
+    }
+    assert lines["m1"] == 0.0
+    assert lines["m2"] == 5.0, "and the minute in the next cell, which alone is a pass"
+
+
+def trail(layer: QgsVectorLayer) -> list[tuple[str, ...]]:
+    return [
+        (row["unit"], *(row[name].toString("HH:mm:ss") for name in ("start", "end", "until")))
+        for row in layer.getFeatures()
+    ]
+
+
+TRAIL = [
+    ("Car 1", "12:00:00", "12:10:00", "12:02:00"),
+    ("Car 1", "12:02:00", "12:12:00", "12:04:00"),
+    ("Car 1", "12:04:00", "12:14:00", "12:05:00"),
+    ("Car 1", "12:05:00", "12:15:00", "12:06:00"),
+    ("Car 1", "12:06:00", "12:16:00", "12:09:00"),
+]
+
+
+def test_a_log_comes_to_trails(processing: Any, engine_python: Path, grid: QgsVectorLayer, log: Path) -> None:
+    answer = processing.run(
+        "patrolmissions:importtracks", {"GRID": grid, "FILES": [str(log)], "VISITS": "memory:", "TRAILS": "memory:"}
+    )
+    assert trail(answer["TRAILS"]) == TRAIL
+    assert answer["POINTS"] == len(TRAIL)
+    assert answer["TRAILS"].crs().authid() == "EPSG:4326"
+    spot = next(answer["TRAILS"].getFeatures()).geometry().asPoint()
+    assert spot.distance(degrees(DRIVE[0][1])) < 1e-6
+    without = processing.run("patrolmissions:importtracks", {"GRID": grid, "FILES": [str(log)], "VISITS": "memory:"})
+    assert (without["TRAILS"], without["POINTS"]) == ("", 0)
+
+
+def test_trails_of_a_ledger_say_what_was_deleted(
+    processing: Any, engine_python: Path, stage: Path, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    write = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import patrol_missions; del sys.path[0]\n"
+        "from patrol_missions.engine.tracking.ledger import Ground, open_ledger\n"
+        "from patrol_missions.engine.tracking.ledger_rows import Batch, Heard\n"
+        "from patrol_missions.engine.tracking.fixes import Fix\n"
+        "with open_ledger(sys.argv[2], Ground('EPSG:32618'), create=True) as ledger:\n"
+        "    ledger.write(Batch([Heard(Fix('Car 1', at, -75.0, 39.3), at) for at in (1740830400.0, 1740834000.0)]))\n"
+        "    ledger.forget(1740832200.0)\n"
+    )
+    subprocess.run([str(engine_python), "-c", write, str(stage), str(ledger)], check=True)
+
+    def run_from(start: str, end: str) -> dict[str, Any]:
+        asked = {"LEDGER": str(ledger), "VISITS": "memory:", "TRAILS": "memory:", "START": start, "END": end}
+        return processing.run("patrolmissions:shiftreport", asked)  # type: ignore[no-any-return]
+
+    answer = run_from("2025-03-01T11:00:00Z", "2025-03-01T15:00:00Z")
+    assert trail(answer["TRAILS"]) == [("Car 1", "13:00:00", "13:10:00", "13:03:00")]
+    assert "before 2025-03-01 12:30 UTC were deleted" in answer["WARNINGS"]
+    assert run_from("2025-03-01T12:45:00Z", "2025-03-01T15:00:00Z")["WARNINGS"] == ""
+    nothing = run_from("2025-03-02T00:00:00Z", "2025-03-02T08:00:00Z")
+    assert nothing["POINTS"] == 0
+    assert nothing["WARNINGS"] == "The ledger has no position report of that time."
 
 
 @pytest.mark.parametrize(

@@ -29,14 +29,16 @@ from patrol_missions.gui import recipes
 from patrol_missions.gui.live_client import LiveClient
 from patrol_missions.gui.live_layers import LiveLayers
 from patrol_missions.gui.live_missions import live_missions
-from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, LiveModel, Mission
+from patrol_missions.gui.live_model import AMBER, DONE, OVER, RUNNING, WAITING, Coverage, LiveModel, Mission
 from patrol_missions.gui.live_overlay import LiveOverlay, clock
-from patrol_missions.gui.live_session import OFF, ON
-from patrol_missions.gui.live_sources import GPSD, PHONES, REPLAY, SERIAL, SourceForm
+from patrol_missions.gui.live_session import OFF, ON, LiveSession
+from patrol_missions.gui.live_sources import GPSD, HUB, PHONES, REPLAY, SERIAL, UDP, SourceForm
+from patrol_missions.gui.nearby import Nearby, Recent
 from patrol_missions.gui.page_live import LivePage
 from patrol_missions.gui.project_state import DataForm, PlanForm
 from patrol_missions.gui.qgis_gps import QgisGps, report_of
-from patrol_missions.gui.risk_here import Here, Risk, ShiftRisk
+from patrol_missions.gui.risk_here import Here, Risk, ShiftMissions, ShiftRisk
+from patrol_missions.gui.settings import AUTHOR
 
 T0 = 1_577_880_000.0  # 2020-01-01 12:00 UTC
 
@@ -95,6 +97,31 @@ def test_what_is_not_known_is_passed_over(model):
         model.apply(event)
     assert model.units == {}
     assert model.missions["m1"].state == WAITING
+
+
+def test_the_shift_s_minutes_are_counted_and_none_beyond_a_mission_s_own():
+    model = LiveModel()
+    model.set_missions([Mission(f"m{n}", frozenset({(n, 0)}), 15.0, T0, T0 + 3600) for n in range(4)]
+                       + [Mission("later", frozenset({(9, 0)}), 15.0, T0 + 3600, T0 + 7200)])  # fmt: skip
+    for name, (kind, minutes) in {"m0": ("over", 31.0), "m1": ("done", 15.0), "m2": ("amber", 12.5)}.items():
+        model.apply({**timed(kind, minutes), "mission": name})
+    assert model.coverage(T0 + 60) == Coverage(4, 2, 1, 60.0, 42.5)
+    assert model.coverage(T0 + 60).waiting == 1
+    assert model.coverage(T0 + 3600) == Coverage(1, 0, 0, 15.0, 0.0)
+
+
+def test_missions_of_other_shifts_have_no_time_in_a_cell():
+    model = LiveModel()
+    model.set_missions([Mission("over", frozenset({(0, 0)}), 15.0, T0 - 3600, T0),
+                        Mission("now", frozenset({(0, 0)}), 15.0, T0, T0 + 3600),
+                        Mission("next", frozenset({(0, 0)}), 15.0, T0 + 3600, T0 + 7200)])  # fmt: skip
+    model.apply(entered(at=T0 - 600))
+    assert [mission.mission_id for mission in model.missions_in((0, 0), T0 + 60)] == ["now"]
+    assert {name: mission.minutes_at(T0 + 120) for name, mission in model.missions.items()} == {
+        "over": 10.0, "now": 2.0, "next": 0.0,
+    }  # fmt: skip
+    model.apply(left(at=T0 + 300))
+    assert [mission.minutes_at(T0 + 4000) for mission in model.missions.values()] == [10.0, 5.0, 0.0]
 
 
 def test_trails_are_cut(model):
@@ -168,6 +195,34 @@ def test_only_missions_of_the_running_shift_are_shown(shown):
     assert rows(shown.missions, "mission_id") == [("later",)]
 
 
+def test_a_unit_that_stands_still_ages(shown, model):
+    model.apply(fix())
+    shown.show(model, T0 + 4)
+    shown.show(model, T0 + 8)
+    assert rows(shown.units, "age_s", "state") == [(4.0, "heard")], "not with every look"
+    shown.show(model, T0 + 40)
+    assert rows(shown.units, "age_s", "state") == [(40.0, "old")]
+
+
+def test_the_map_is_drawn_for_what_changed_alone_and_not_begun_anew_while_it_is_drawn(project, model):
+    canvas = SimpleNamespace(isDrawing=lambda: True)
+    session = LiveSession(canvas)
+    session.model = model
+    session._layers = LiveLayers(project, "City", QgsCoordinateReferenceSystem("EPSG:32618"), 250.0)
+    drawn = []
+    session._layers.units.repaintRequested.connect(lambda *_: drawn.append("units"))
+    session._layers.missions.repaintRequested.connect(lambda *_: drawn.append("missions"))
+    model.apply(fix(at=session.now()))
+    session.show()
+    assert session._layers.units.featureCount() == 1
+    assert drawn == []
+    canvas.isDrawing = lambda: False
+    session.show()
+    assert sorted(drawn) == ["missions", "units"]
+    session.show()
+    assert len(drawn) == 2
+
+
 def test_two_thousand_units_are_shown_in_a_moment(shown, model):
     for second in range(2):
         for number in range(2000):
@@ -176,7 +231,7 @@ def test_two_thousand_units_are_shown_in_a_moment(shown, model):
     assert shown.units.featureCount() == 2000
 
 
-def test_the_countdown_is_painted_in_its_cell(processing, model):
+def test_the_countdown_is_painted_over_its_cell(processing, model):
     canvas = QgsMapCanvas()
     canvas.resize(400, 300)
     canvas.setDestinationCrs(QgsCoordinateReferenceSystem("EPSG:32618"))
@@ -196,10 +251,10 @@ def test_the_countdown_is_painted_in_its_cell(processing, model):
     model.apply(entered())
     model.apply(timed("started", 0.0))
     dots = painted()
-    middle = overlay.toCanvasCoordinates(QgsPointXY(125, 125))
+    top = overlay.toCanvasCoordinates(QgsPointXY(125, 250))
     assert dots
-    assert abs(sum(x for x, _ in dots) / len(dots) - middle.x()) < 6
-    assert abs(sum(y for _, y in dots) / len(dots) - middle.y()) < 6
+    assert abs(sum(x for x, _ in dots) / len(dots) - top.x()) < 6
+    assert 0 < top.y() - max(y for _, y in dots) < 6, "the unit in the cell is not hidden"
     canvas.scene().removeItem(overlay)
 
 
@@ -209,7 +264,7 @@ def test_the_countdown_is_painted_in_its_cell(processing, model):
 def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
     layer = QgsVectorLayer(
         "Polygon?crs=EPSG:32618&field=mission_id:string&field=cell_id:string&field=start:datetime&field=end:datetime"
-        "&field=dose_minutes:double&field=visits:integer", "missions", "memory",
+        "&field=dose_minutes:double&field=visits:integer&field=unit:string", "missions", "memory",
     )  # fmt: skip
     start = QDateTime.fromSecsSinceEpoch(int(T0), Qt.TimeSpec.UTC)
     features = []
@@ -218,7 +273,7 @@ def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
         ("m2", "0E0N", 2, "Polygon ((0 0, 600 0, 600 240, 0 240, 0 0))"),
     ):
         feature = QgsFeature(layer.fields())
-        feature.setAttributes([name, cell, start, start.addSecs(3600), 10.0, visits])
+        feature.setAttributes([name, cell, start, start.addSecs(3600), 10.0, visits, visits and "12"])
         feature.setGeometry(QgsGeometry.fromWkt(shape))
         features.append(feature)
     layer.dataProvider().addFeatures(features)
@@ -226,7 +281,7 @@ def test_missions_with_all_cells_of_a_box_and_all_visits(processing):
     assert one == {
         "mission_id": "m1", "cells": [[2, 3]], "start": T0, "end": T0 + 3600, "minutes": 10.0, "most_minutes": 20.0,
     }  # fmt: skip
-    assert (two["cells"], two["minutes"]) == ([[0, 0], [1, 0]], 20.0)
+    assert (two["cells"], two["minutes"], two["unit"]) == ([[0, 0], [1, 0]], 20.0, "12")
 
 
 # --- the risk here
@@ -271,6 +326,55 @@ def test_the_risk_of_the_shift_that_runs(forecast):
     assert ShiftRisk(forecast, {}, at(9)).here((2, 0)).risks[0].expected == pytest.approx(0.6)
     assert ShiftRisk(forecast, {}, at(-5)).shift == "Day", "the next one, before any"
     assert ShiftRisk(forecast, {}, at(99)).shift == "Evening", "the last one, after all"
+
+
+@pytest.fixture
+def incidents(processing):
+    """Robberies and thefts at places (metres) and days from the shift's start."""
+    layer = QgsVectorLayer("Point?crs=EPSG:32618&field=category:string&field=start:datetime", "incidents", "memory")
+    features = []
+    for category, x, y, days in (
+        ("Robbery", 600, 600, -1.5), ("Robbery", 260, 260, -27.9), ("Robbery", 990, 990, -3.0),
+        ("Theft", 510, 300, -0.5), ("Robbery", 600, 600, -28.1), ("Robbery", 600, 600, 0.1),
+        ("Robbery", 1010, 600, -1.0), ("Theft", 600, 240, -1.0),
+    ):  # fmt: skip
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([category, at(24 * days)])
+        feature.setGeometry(QgsGeometry.fromPointXY(QgsPointXY(x, y)))
+        features.append(feature)
+    layer.dataProvider().addFeatures(features)
+    return layer
+
+
+def test_incidents_around_a_cell_before_the_shift_are_counted_once_asked(incidents):
+    near = Nearby(incidents, 250.0, at(0))
+    wanted = (Recent("Robbery", 3, 1), Recent("Theft", 1, 0))
+    assert near.around((2, 2)) == wanted
+    assert near.around((50, 50)) == ()
+    incidents.dataProvider().truncate()
+    assert near.around((2, 2)) == wanted, "a cell is asked for once"
+    assert Nearby(incidents, 250.0, at(0)).around((2, 2)) == ()
+
+
+def test_a_mission_tells_why_and_what_in_all_its_cells(processing):
+    layer = QgsVectorLayer(
+        "Polygon?crs=EPSG:32618&field=cell_id:string&field=shift:string&field=start:datetime&field=reasons:string"
+        "&field=tactic:string", "missions", "memory",
+    )  # fmt: skip
+    for cell, shift, reasons, tactic, shape in (
+        ("0E0N", "Day", "market", "Talk to the shops", "Polygon ((0 0, 600 0, 600 240, 0 240, 0 0))"),
+        ("4E0N", "Day", None, None, "Polygon ((1000 0, 1250 0, 1250 250, 1000 250, 1000 0))"),
+        ("6E0N", "Evening", "bars", "Foot patrol", "Polygon ((1500 0, 1750 0, 1750 250, 1500 250, 1500 0))"),
+    ):
+        feature = QgsFeature(layer.fields())
+        feature.setAttributes([cell, shift, at(0), reasons, tactic])
+        feature.setGeometry(QgsGeometry.fromWkt(shape))
+        layer.dataProvider().addFeatures([feature])
+    day = ShiftMissions(layer, 250.0, "Day", at(0))
+    assert [day.at((column, 0)) for column in (0, 1, 4, 6)] == [("market", "Talk to the shops")] * 2 + [("", "")] * 2
+    layer.dataProvider().deleteAttributes([layer.fields().lookupField("tactic")])
+    layer.updateFields()
+    assert ShiftMissions(layer, 250.0, "Day", at(0)).at((0, 0)) == ("market", "")
 
 
 # --- the line to the gateway
@@ -328,6 +432,34 @@ def test_events_and_answers_come_over_the_line(gateway):
     assert not client.is_open()
 
 
+def test_missions_are_sent_with_who_sends_them_and_what_they_have_had_is_asked_for(gateway, tmp_path):
+    def row(name):
+        return {"mission_id": name, "cells": [[0, 0]], "start": T0, "end": T0 + 3600, "minutes": 15.0}
+
+    def asked():
+        return [json.loads(line) for line in gateway.heard[1:]]
+
+    place = {"host": "127.0.0.1", "port": gateway.server.serverPort(), "pid": 1}
+    (tmp_path / "gateway.json").write_text(json.dumps(place), encoding="utf-8")
+    (tmp_path / "gateway.token").write_text("secret", encoding="utf-8")
+    session = LiveSession(QgsMapCanvas())
+    assert session.rejoin(tmp_path, [row("m1")])
+    until(lambda: gateway.heard)
+    gateway.say({"event": "hello"})
+    until(lambda: len(asked()) == 2)
+    session.set_missions([row("m2")])
+    until(lambda: len(asked()) == 4)
+    assert [each["do"] for each in asked()] == ["missions", "snapshot"] * 2
+    first, _, second, last = asked()
+    assert [each["missions"][0]["mission_id"] for each in (first, second)] == ["m1", "m2"]
+    assert second["author"] == (AUTHOR.get() or QgsApplication.userFullName())
+    gateway.say({"event": "answer", "id": last["id"], "ok": True, "now": T0 + 600, "minutes": {"m2": 7.5},
+                 "events": [{**timed("started", 0.0), "mission": "m2"}]})  # fmt: skip
+    until(lambda: session.model.missions["m2"].minutes)
+    assert session.model.coverage(T0 + 600) == Coverage(1, 0, 1, 15.0, 7.5)
+    session.tear_down()
+
+
 def test_the_door_is_read_from_the_run_folder(tmp_path):
     assert door(tmp_path) is None
     (tmp_path / "gateway.json").write_text('{"host": "127.0.0.1", "port": 7, "pid": 1}', encoding="utf-8")
@@ -358,8 +490,22 @@ def test_the_form_of_each_source_says_what_is_missing(processing):
     assert form.settings() == {
         "kind": "http", "name": form.kind.currentText(), "port": 5055, "host": "127.0.0.1", "token": "",
     }  # fmt: skip
-    form.parts.currentWidget().findChild(QCheckBox).setChecked(True)
+    form.part().findChild(QCheckBox).setChecked(True)
     assert form.settings()["host"] == "0.0.0.0"
+    assert (form.http_port.isVisibleTo(form), form.port.isVisibleTo(form)) == (True, False)
+    form.kind.setCurrentIndex(form.kind.findData(HUB))
+    assert "server" in form.problem()
+    form.hub.setText("avl.example")
+    assert form.problem() == ""
+    assert form.settings() == {
+        "kind": "tcp", "name": form.kind.currentText(), "host": "avl.example", "port": 5001, "format": "nmea",
+    }  # fmt: skip
+    form.hub_unit.setText("7")
+    form.hub_format.setCurrentIndex(form.hub_format.findData("taip"))
+    assert (form.settings()["unit"], form.settings()["format"]) == ("7", "taip")
+    form.kind.setCurrentIndex(form.kind.findData(UDP))
+    form.udp_port_format.setCurrentIndex(form.udp_port_format.findData("taip"))
+    assert (form.settings()["kind"], form.settings()["format"]) == ("udp", "taip")
     form.kind.setCurrentIndex(form.kind.findData(REPLAY))
     assert form.problem()
 
@@ -389,10 +535,17 @@ def page(processing, model):
 
 def test_units_in_missions_come_first_with_their_time(page, model):
     session = page._session
-    page.refresh("There are no missions to time yet.")
+    page.refresh("There are no missions to time yet.", False)
     assert not page.start_button.isEnabled()
     assert "no missions" in page.status.text()
-    page.refresh("")
+    assert not page.past_button.isEnabled()
+    page.refresh("", True)
+    assert page.past_button.isEnabled()
+    page.source.unit.setText("")
+    page.start_button.click()
+    assert "Name the" in page.status.text()
+    page.source.kind.setCurrentIndex(page.source.kind.findData(PHONES))
+    assert page.status.text() == "", "what another source lacks"
     assert page.start_button.isEnabled()
     for event in (fix("3"), fix("7"), entered("3", cell=(9, 9)), entered("7"), timed("started", 0.0)):
         model.apply(event)
@@ -400,8 +553,8 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     session.sources = {"gpsd": {"state": "silent", "text": "Nothing was heard for 30 s."}}
     session.quarantined, session.refused = {"X1": 4}, {"from the future": 2}
     session.changed.emit()
-    cells = [[page.table.item(row, column).text() for column in range(4)] for row in range(2)]
-    assert cells == [["7", "Mission 0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
+    cells = [[page.table.model().index(row, column).data() for column in range(4)] for row in range(2)]
+    assert cells == [["7", "0E0N", "14:00", "60 s"], ["3", "9E9N", "", "60 s"]]
     assert "Nothing was heard" in page.status.text()
     assert "X1" in page.counts.text()
     assert "from the future 2" in page.counts.text()
@@ -416,10 +569,57 @@ def test_units_in_missions_come_first_with_their_time(page, model):
     assert session.asked[-1] == ("admit", {"unit": "X1"})
 
 
+def test_the_bar_tells_what_is_delivered(page, model):
+    session = page._session
+    session.changed.emit()
+    assert not page.coverage.isVisibleTo(page)
+    session.state = ON
+    model.apply(entered())
+    model.apply(timed("started", 3.0))
+    session.changed.emit()
+    assert (page.coverage.maximum(), page.coverage.value()) == (30, 4)
+    assert page.missions.text() == "0 of 2 missions done, 4 of 30 minutes.\n1 in progress, 1 waiting."
+    model.set_missions([Mission("m1", frozenset({(0, 0)}), 15.0, T0 + 600, T0 + 1200)])
+    session.changed.emit()
+    assert not page.coverage.isVisibleTo(page)
+    assert "No mission" in page.missions.text()
+
+
+def test_the_chosen_unit_stays_chosen_while_the_rows_move(page, model):
+    followed = []
+    page.followed.connect(followed.append)
+    for event in (fix("3"), fix("7")):
+        model.apply(event)
+    page._session.state = ON
+    page._session.changed.emit()
+    page.table.selectRow(1)
+    model.apply(entered("7"))
+    page._session.changed.emit()
+    assert (page.table.unit(), page.table.selectionModel().selectedRows()[0].row()) == ("7", 0)
+    assert followed == ["7"]
+    del model.units["7"]
+    page._session.changed.emit()
+    assert page.table.unit() == ""
+    assert followed == ["7", ""]
+
+
 def test_the_risk_is_told_in_words(page):
     page.show_risk(Here("9", 97.6, (Risk("Robbery", 0.0123, 3.21),), "3 robberies near"), "7 (0E0N)")
     assert page._place.text() == "7 (0E0N), district 9: higher than 98 % of all cells."
     assert page._risks.text().splitlines()[1:] == ["3.2 × Robbery (0.012)"]
+    assert page._reasons.text() == "Why here: 3 robberies near"
+    assert not page._recent.isVisibleTo(page)
+    assert not page._tactic.isVisibleTo(page)
+    recent = (Recent("Robbery", 3, 0), Recent("Theft", 2, 1), Recent("Burglary", 1, 9))
+    page.show_risk(Here("9", 97.6, (), "", recent, "Talk to the shops"), "7 (0E0N)")
+    assert page._recent.text().splitlines()[1:] == [
+        "Robbery: 3, the latest within a day", "Theft: 2, the latest 1 day ago",
+        "Burglary: 1, the latest 9 days ago",
+    ]  # fmt: skip
+    assert page._tactic.text() == "The mission here: Talk to the shops"
+    assert not page._reasons.isVisibleTo(page)
+    page.show_risk(Here("9", 97.6, (), "", ()), "7 (0E0N)")
+    assert page._recent.text() == "No incident here or in the cells around in the 28 days before the shift."
     page.show_risk(None)
     assert not page.risk.isVisibleTo(page)
 

@@ -151,7 +151,7 @@ def test_the_list_says_what_and_why_and_keys_work(overrides):
     box.show_overrides([override(valid_to=NIGHT.end), override(kind=BOX)], QTimeZone(b"America/New_York"))
     assert box.title() == "Overrides (2)"
     assert box.list.isHidden(), "the box is closed"
-    assert box.list.item(0).text() == "No mission · 0E0N\nStreet closed · Sgt. Lee · until 2020-01-07 07:00"
+    assert box.list.item(0).text() == "No mission · 0E0N\nStreet closed · Sgt. Lee · until Tue 7 Jan 2020 07:00"
     assert box.list.item(1).text().startswith("Box · drawn box\n")
     assert not box.withdraw_button.isEnabled()
     box.list.item(0).setSelected(True)

@@ -16,6 +16,7 @@ import numpy as np
 from patrol_missions.core.errors import InputError
 from patrol_missions.core.jobs import JobResult
 from patrol_missions.core.names import expected_fields
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data import city_tables
@@ -26,7 +27,7 @@ from patrol_missions.engine.data.city_mess import Incidents, clean_record, messy
 from patrol_missions.engine.data.city_places import POLICE, Places, make_events, make_people, make_places, venues
 from patrol_missions.engine.data.city_process import Happenings, Process, expected_counts, kernel, simulate
 from patrol_missions.engine.data.city_random import BACKGROUND, OFFSPRING, POSITIONS, normal, stream
-from patrol_missions.engine.data.shifts import Instances, ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import Instances, ShiftPlan
 from patrol_missions.engine.data.zones import zone
 
 SHIFTS: tuple[Mapping[str, str], ...] = (

@@ -15,8 +15,9 @@ import numpy as np
 
 from patrol_missions.core import grid
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.shifts import Shift
 from patrol_missions.engine.data.sealed import BROKEN, Format
-from patrol_missions.engine.data.shifts import Shift, ShiftPlan
+from patrol_missions.engine.data.shifts import ShiftPlan
 from patrol_missions.engine.forecast import visits
 from patrol_missions.engine.forecast.baselines import Baseline
 from patrol_missions.engine.forecast.calendar import Calendar

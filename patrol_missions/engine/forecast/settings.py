@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from patrol_missions.core.errors import InputError
+from patrol_missions.core.shifts import parse_shifts
 from patrol_missions.core.tables import Table
-from patrol_missions.engine.data.shifts import ShiftPlan, parse_shifts
+from patrol_missions.engine.data.shifts import ShiftPlan
 
 _MOST_THREADS = 8
 

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -27,6 +28,7 @@ from typing import Any
 from patrol_missions import __version__
 from patrol_missions.core import messages
 from patrol_missions.core.errors import InputError, PatrolError
+from patrol_missions.engine.tracking import assignments
 from patrol_missions.engine.tracking.clock import DAY_S
 from patrol_missions.engine.tracking.fixes import Fix
 from patrol_missions.engine.tracking.gateway_clients import Clients
@@ -127,6 +129,7 @@ class Gateway:
         self.desk = Desk(self, stopped)
         self._arrived: list[Fix] = []
         self._held = False
+        self._assigned: assignments.Assigned = {}
         self._last: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed: dict[str, None] = {}
         self._told_counts: dict[str, int] = {}
@@ -173,8 +176,12 @@ class Gateway:
         at = replay.now() if replay is not None else None
         return self._clock.now() if at is None else at
 
-    async def time_missions(self, missions: tuple[Mission, ...]) -> None:
-        """Time these missions from now on, with what patrol did in them before."""
+    async def time_missions(self, missions: tuple[Mission, ...], author: str) -> None:
+        """Time these missions from now on, with what patrol did in them before.
+
+        :param author: who gives them to their units
+        """
+        self._assign(missions, author)
         self.missions = missions
         self.tracker.set_missions(missions)
         known = {each.mission_id for each in missions}
@@ -187,6 +194,12 @@ class Gateway:
             text = f"What patrol did in these missions before is not counted: {error} Set them again later."
             self.clients.tell([{"event": "state", "at": self.now(), "text": text}])
         self.clients.tell(self._remember(self.tracker.count(stays, self.now())))
+
+    def _assign(self, missions: tuple[Mission, ...], author: str) -> None:
+        """Write which unit has which of these missions, and which it has no more."""
+        assigned = assignments.of_missions(missions, author, self._assigned)
+        self.journal.assign(assignments.changes(self._assigned, assigned, self.now()))
+        self._assigned = assigned
 
     def begin_anew(self) -> None:
         """Forget where everybody is: the clock has been put to another moment."""
@@ -253,6 +266,9 @@ class Gateway:
         now = self.now()
         self.tracker.resume(self._ledger.checkpoints(), now)
         self.journal.silent_since = self._ledger.silent_since()
+        self._assigned = assignments.by_key(self._ledger.assignments((now, math.inf)))
+        if self.missions:
+            self._assign(self.missions, "")
         self._remember(self.tracker.count(self._stays_of(self.missions), now))
         # As they were taken then: what was from the future is so again.
         for latest, heard in groupby(self._ledger.since_checkpoints(), key=lambda each: each.received_at):
@@ -299,7 +315,7 @@ class Gateway:
         events = self.tracker.take(arrived, now, max(now, latest)) if arrived else []
         due = time.monotonic() - self._ticked_at >= _TICK_S
         if due:
-            self._ticked_at = self._collected_at = time.monotonic()
+            self._ticked_at = time.monotonic()
             self.desk.tick()
             ticked = self.tracker.tick(now)
             events += ticked
@@ -361,8 +377,8 @@ class Gateway:
         return [name for kind, name in self._last if kind == "fix"]
 
     def _counts(self) -> dict[str, Any]:
-        refused = {reason.value: count for reason, count in self.tracker.refused.items()}
-        return {"refused": {**self.guard.counted, **refused}, "quarantined": dict(self.guard.quarantined)}
+        refused = self.guard.counted + Counter({why.value: count for why, count in self.tracker.refused.items()})
+        return {"refused": dict(refused), "quarantined": dict(self.guard.quarantined)}
 
     def _tell_counts(self) -> None:
         counts = self._counts()

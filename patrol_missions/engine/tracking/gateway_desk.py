@@ -112,7 +112,7 @@ class Desk:
 
     async def _missions(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         missions = missions_of(asked.get("missions"))
-        await self._gateway.time_missions(missions)
+        await self._gateway.time_missions(missions, str(asked.get("author") or "")[:100])
         return {"count": len(missions)}
 
     async def _start(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:

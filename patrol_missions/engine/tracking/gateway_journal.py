@@ -11,11 +11,19 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from patrol_missions.core.errors import PatrolError, is_disk_full
-from patrol_missions.engine.tracking.ledger_rows import CALLED_AWAY, LEFT, Batch, Entry, Gap, Heard, Note
+from patrol_missions.engine.tracking.ledger_rows import (
+    CALLED_AWAY,
+    LEFT,
+    Assignment,
+    Batch,
+    Entry,
+    Gap,
+    Heard,
+    Note,
+)
 from patrol_missions.engine.tracking.stays import Rules, Stay
 
 EVERY_S = 0.2
@@ -46,6 +54,7 @@ class Journal:
         self._stays: list[Entry] = []
         self._gaps: list[Gap] = []
         self._notes: list[Note] = []
+        self._assignments: list[Assignment] = []
         self._checkpoints: dict[str, Mapping[str, Any]] = {}
         self.silent_since: dict[str, float] = {}
         self._waiting: list[asyncio.Future[bool]] = []
@@ -72,7 +81,7 @@ class Journal:
             if away is not None and away <= stay.end:
                 del self.away[unit]
             # Who was called away may be heard no more; it is known what ended the stay.
-            known = replace(stay, gap=False) if called else stay
+            known = stay._replace(gap=False) if called else stay
             entries.append(Entry.of(unit, known, self._rules, ended_by=CALLED_AWAY if called else LEFT))
             since = self.silent_since.pop(unit, None)
             if since is not None and since < stay.start:
@@ -85,6 +94,10 @@ class Journal:
     def unwritten(self) -> list[tuple[str, Stay]]:
         """Final stays that are not written yet."""
         return [(each.unit, each.stay) for each in self._stays]
+
+    def assign(self, assignments: Iterable[Assignment]) -> None:
+        """Write who has which mission soon."""
+        self._assignments += assignments
 
     def note(self, note: Note) -> None:
         """Write what somebody said soon."""
@@ -128,7 +141,7 @@ class Journal:
 
     async def flush(self) -> bool:
         """Write what there is; whether it was all taken."""
-        while self._heard or self._stays or self._gaps or self._notes or self._checkpoints:
+        while self._heard or self._stays or self._gaps or self._assignments or self._notes or self._checkpoints:
             batch, waiting = self._next()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch)
@@ -143,8 +156,8 @@ class Journal:
         heard, self._heard = self._heard[:_AT_ONCE], self._heard[_AT_ONCE:]
         if self._heard:  # what is known of a unit counts only after all its reports
             return Batch(heard), []
-        batch = Batch(heard, self._stays, self._gaps, (), self._notes, self._checkpoints)
-        self._stays, self._gaps, self._notes, self._checkpoints = [], [], [], {}
+        batch = Batch(heard, self._stays, self._gaps, self._assignments, self._notes, self._checkpoints)
+        self._stays, self._gaps, self._assignments, self._notes, self._checkpoints = [], [], [], [], {}
         return batch, self._take_waiting()
 
     def _take_waiting(self) -> list[asyncio.Future[bool]]:
@@ -156,6 +169,7 @@ class Journal:
         later, self._heard = self._heard, list(batch.heard)
         self.hear(later)
         self._stays, self._gaps = [*batch.stays, *self._stays], [*batch.gaps, *self._gaps]
+        self._assignments = [*batch.assignments, *self._assignments]
         self._notes = [*batch.notes, *self._notes]
         self._checkpoints = {**batch.checkpoints, **self._checkpoints}
         _answer([*waiting, *self._take_waiting()], False)

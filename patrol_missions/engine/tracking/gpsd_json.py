@@ -60,6 +60,10 @@ class GpsdParser:
                 self.rejected[result] += 1
         return found
 
+    def finish(self, now: float) -> list[Fix]:  # noqa: ARG002 - the shape of all parsers
+        """Nothing: gpsd has put the sentences of a moment together."""
+        return []
+
     def _line(self, line: bytes) -> Fix | str | None:
         """The report of a line, why it has none, or ``None`` for one that is of no concern."""
         if not line.startswith(b"{"):

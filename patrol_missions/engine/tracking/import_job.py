@@ -17,6 +17,7 @@ from patrol_missions.core.tables import Table
 from patrol_missions.engine.context import JobContext
 from patrol_missions.engine.data.dates import parse_dates
 from patrol_missions.engine.data.zones import Zone, zone
+from patrol_missions.engine.tracking import trails
 from patrol_missions.engine.tracking.fixes import Belief, Fix
 from patrol_missions.engine.tracking.ledger import Ground, open_ledger
 from patrol_missions.engine.tracking.lines import NO_TIME, NO_UNIT
@@ -37,7 +38,7 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         ``crs`` of the grid (anything that PROJ takes) and ``cell_size_m``. ``files`` (paths of logs; a log that does
         not name its unit is of the unit that the file is named after). Perhaps ``time_zone`` (IANA; of times that do
         not say theirs; UTC by default), ``rules`` {name of a field of :class:`Rules` or :class:`Belief`: number}, and
-        ``ledger`` (a file or an address), to which the stays are added.
+        ``ledger`` (a file or an address), to which the stays are added, and whether ``trails`` are wanted.
     tables
         Perhaps ``fixes`` (``unit, at``, ``longitude, latitude`` in WGS 84, perhaps ``accuracy_m``), and ``cells``
         (``col, row``): what happened elsewhere is then not kept.
@@ -47,8 +48,9 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
     Returns
     -------
     JobResult
-        Tables ``visits`` (:func:`visits_table.table`; passes are in it, too) and ``refused`` (``reason, reports``);
-        the totals, how many stays were new to the ledger, and the warnings.
+        Tables ``visits`` (:func:`visits_table.table`; passes are in it, too), ``refused`` (``reason, reports``), and
+        where they are wanted ``trails`` (:func:`trails.table`); the totals, how many stays were new to the ledger, and
+        the warnings.
     """
     rules, belief = _settings(parameters)
     project = projection(str(parameters["crs"]))
@@ -77,7 +79,10 @@ def run(parameters: Mapping[str, Any], tables: Mapping[str, Table], context: Job
         context.warning(sentence)
     context.progress(1.0)
     counts = Table({"reports": np.array(list(whole.refused.values()), dtype=np.int64)})
-    return JobResult(values, {"visits": past.table(rules.size_m), "refused": counts.with_text("reason", whole.refused)})
+    results = {"visits": past.table(rules.size_m), "refused": counts.with_text("reason", whole.refused)}
+    if parameters.get("trails"):
+        results["trails"] = trails.table(reports.trails())
+    return JobResult(values, results)
 
 
 def _settings(parameters: Mapping[str, Any]) -> tuple[Rules, Belief]:

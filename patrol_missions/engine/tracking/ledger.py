@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from patrol_missions.core import tables
 from patrol_missions.core.errors import InputError
 from patrol_missions.engine.storage.database import DamagedError, Database, Target
-from patrol_missions.engine.tracking import projection, shift_report, visits_table
+from patrol_missions.engine.tracking import drawn_boxes, projection, shift_report, visits_table
 from patrol_missions.engine.tracking.ledger_places import database_of
 from patrol_missions.engine.tracking.ledger_rows import (
     GAP,
@@ -115,7 +115,7 @@ class Ledger:
             _add(connection, JOURNAL, [each.row() for each in batch.heard if each.is_whole])
             _add(connection, STAYS, [each.row() for each in batch.stays])
             _add(connection, GAPS, [each.row() for each in batch.gaps])
-            _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s",))
+            _replace(connection, ASSIGNMENTS, [each.row() for each in batch.assignments], ("end_s", "author"))
             _add(connection, NOTES, [each.row() for each in batch.notes])
             _replace(connection, CHECKPOINTS, batch.states(), ("settled_s", "state"))
 
@@ -252,6 +252,20 @@ class Ledger:
 
     # --- reading
 
+    def reports(self, between: Between) -> Iterator[Heard]:
+        """Reports of a time by unit and their own time, however late they were received."""
+        with self._database.reading() as connection:
+            for unit in _units(connection):
+                query = select(JOURNAL).where(JOURNAL.c.unit == unit, JOURNAL.c.at_s.between(*between))
+                for row in connection.execute(query.order_by(JOURNAL.c.at_s)).mappings():
+                    yield Heard.of(dict(row))
+
+    def forgotten(self) -> float | None:
+        """Seconds since 1970 UTC before which units are forgotten; None where none ever were."""
+        with self._database.reading() as connection:
+            found: float | None = connection.scalar(select(LEDGER.c.forgotten_s))
+        return found
+
     def stays(self, between: Between) -> list[Entry]:
         """Visits and passes by their start."""
         return [Entry.of_row(row) for row in self._rows(STAYS, between)]
@@ -277,9 +291,15 @@ class Ledger:
         """Visits as the algorithms take them; see :func:`visits_table.table`."""
         return visits_table.table([each for each in self.stays(between) if each.is_visit], self.ground.size_m)
 
-    def shift_report(self, missions: tables.Table, between: Between, *, by_unit: bool = False) -> tables.Table:
-        """Minutes planned and delivered; see :func:`shift_report.report`. Units are told only when asked for."""
-        return shift_report.report(missions, self.stays(between), between, by_unit=by_unit)
+    def shift_report(
+        self, missions: tables.Table, between: Between, *, by_unit: bool = False, boxes: tables.Table | None = None
+    ) -> tables.Table:
+        """Minutes planned and delivered; see :func:`shift_report.report`. Units are told only when asked for.
+
+        :param boxes: edges of drawn boxes; see :func:`drawn_boxes.cells`
+        """
+        cells = None if boxes is None else drawn_boxes.cells(boxes, self.ground.size_m)
+        return shift_report.report(missions, self.stays(between), between, by_unit=by_unit, boxes=cells)
 
     def _rows(self, table: Table, between: Between) -> list[Mapping[str, Any]]:
         start, end = between
@@ -344,6 +364,14 @@ def _replace(connection: Connection, table: Table, rows: Sequence[Row], changing
         new = {name: statement.excluded[name] for name in changing}
         keys = list(table.primary_key.columns)
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _units(connection: Connection) -> Iterator[str]:
+    """Units that have reports, each found in the index by the one before."""
+    unit = connection.scalar(select(func.min(JOURNAL.c.unit)))
+    while unit is not None:
+        yield unit
+        unit = connection.scalar(select(func.min(JOURNAL.c.unit)).where(JOURNAL.c.unit > unit))
 
 
 def _taken(connection: Connection, unit: str) -> list[Between]:

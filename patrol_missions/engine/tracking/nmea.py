@@ -3,8 +3,8 @@ r"""NMEA 0183, as receivers and modems send it: one position report for each mom
 Several units may share a stream: by the tag block of NMEA 4.10 (``\s:CAR7,c:1700000000*hh\$GPRMC,...``), or by a name
 before the sentence (``CAR7,$GPRMC``, ``CAR7:$GPRMC``, ``CAR7 $GPRMC``). All else belongs to the unit of the source.
 
-A sentence needs its checksum: serial lines drop bytes, and a digit that is missing moves a car by miles. gpsd takes
-sentences without one; here a source whose modem sends none has to be told so.
+A sentence needs its checksum: serial lines drop bytes, and a digit that is missing moves a car by miles. Receivers that
+never send one are believed once several sentences in a row had none; gpsd takes all.
 """
 
 from __future__ import annotations
@@ -27,7 +27,41 @@ from patrol_missions.engine.tracking.nmea_epoch import KINDS, Dates, Receiver, r
 _SENTENCE = re.compile(rb"([^*]*)(?:\*([0-9A-Fa-f]{2}))?(.*)", re.DOTALL)
 _TAG_BLOCK = re.compile(rb"\\([^\\*]*)\*([0-9A-Fa-f]{2})\\")
 _TAG_UNIT = re.compile(rb"(?:^|,)s:([ -+\--~]{1,32})(?:,|$)")
+_PLAIN = re.compile(rb"[A-Z]{4,6},[ -~]*")
+_BARE = 5  # sentences without a checksum before a receiver is taken for one that sends none
 _NAME = re.compile(rb"([A-Za-z0-9][A-Za-z0-9_.#/-]{0,31})[,: ] ?")
+
+
+class _Bare:
+    """Sentences without a checksum, held until it is clear whether the receiver sends any."""
+
+    def __init__(self, rejected: Counter[str]) -> None:
+        self._rejected = rejected
+        self._held: list[tuple[bytes, bytes]] = []
+        self._sends_none: bool | None = None
+
+    def believed(self, before: bytes, body: bytes) -> list[tuple[bytes, bytes]]:
+        """Take one more; those that may be believed now."""
+        if self._sends_none is False or not _PLAIN.fullmatch(body):
+            self._rejected[NO_CHECKSUM] += 1
+            return []
+        self._held.append((before, body))
+        if not self._sends_none and len(self._held) < _BARE:
+            return []
+        held, self._held, self._sends_none = self._held, [], True
+        return held
+
+    def disprove(self) -> None:
+        """It sends them: here is one."""
+        if self._sends_none is not False:
+            self.refuse()
+            self._sends_none = False
+
+    def refuse(self) -> None:
+        """Nothing more comes for now."""
+        if self._held:
+            self._rejected[NO_CHECKSUM] += len(self._held)
+            self._held = []
 
 
 class NmeaParser:
@@ -35,13 +69,13 @@ class NmeaParser:
 
     :param unit: whose sentences they are that name no unit
     :param dates: how times without a date are taken
-    :param checksums: whether a sentence needs its checksum; a wrong one is never taken
     :ivar rejected: how much could not be used, by why
     """
 
-    def __init__(self, unit: str, dates: Dates | None = None, *, checksums: bool = True) -> None:
+    def __init__(self, unit: str, dates: Dates | None = None) -> None:
         self.rejected: Counter[str] = Counter()
-        self._unit, self._dates, self._checksums = unit, dates or Dates(), checksums
+        self._unit, self._dates = unit, dates or Dates()
+        self._bare = _Bare(self.rejected)
         self._lines = Lines(self.rejected)
         self._receivers: dict[str, Receiver] = {}
 
@@ -58,6 +92,7 @@ class NmeaParser:
 
     def finish(self, now: float) -> list[Fix]:
         """Reports of moments that are not over: the stream has ended, or has been quiet for a while."""
+        self._bare.refuse()
         return [fix for each in self._receivers.values() for fix in self._sorted(each.finish(now))]
 
     def _line(self, line: bytes, now: float) -> list[Fix]:
@@ -69,19 +104,20 @@ class NmeaParser:
             matched = _SENTENCE.fullmatch(sentence)
             if matched:
                 body, checksum, after = matched.groups()
-                if self._is_whole(body, checksum):
-                    found += self._sentence(before, body, now)
+                for earlier, whole in self._whole(before, body, checksum):
+                    found += self._sentence(earlier, whole, now)
                 before = after
         return found
 
-    def _is_whole(self, body: bytes, checksum: bytes | None) -> bool:
-        if checksum is not None and int(checksum, 16) != xor(body):
+    def _whole(self, before: bytes, body: bytes, checksum: bytes | None) -> list[tuple[bytes, bytes]]:
+        """Sentences that may be believed now, and what stands before them."""
+        if checksum is None:
+            return self._bare.believed(before, body)
+        if int(checksum, 16) != xor(body):
             self.rejected[WRONG_CHECKSUM] += 1
-        elif checksum is None and self._checksums:
-            self.rejected[NO_CHECKSUM] += 1
-        else:
-            return True
-        return False
+            return []
+        self._bare.disprove()
+        return [(before, body)]
 
     def _sentence(self, before: bytes, body: bytes, now: float) -> list[Fix]:
         kind = body[2:5].decode("latin-1")
@@ -97,7 +133,7 @@ class NmeaParser:
             return []
         receiver = self._receivers.pop(unit, None) or Receiver(unit, self._dates)
         self._receivers[unit] = receiver  # so that the first one is the one that was silent for longest
-        results = receiver.take(kind, said, now)
+        results = receiver.take(kind, said, now, body)
         if len(self._receivers) > UNITS:
             results += self._receivers.pop(next(iter(self._receivers))).finish(now)
         return self._sorted(results)

@@ -25,12 +25,14 @@ from patrol_missions.engine.tracking.values import FASTEST_MPS, KNOT_MPS, RANGE_
 
 _SAME_S = 0.015  # receivers round the time of one moment differently from sentence to sentence
 _NO_FIX = Refusal.NO_POSITION.value
+_TWICE = Refusal.TWICE.value
 _PIVOT = 80  # two-digit years from 80 on, when GPS began, lie in the 1900s
 _MODES = {"N": _NO_FIX, "E": ESTIMATED, "M": ESTIMATED, "S": ESTIMATED}
 _QUALITIES = {"": _NO_FIX, "0": _NO_FIX, "6": ESTIMATED, "7": ESTIMATED, "8": ESTIMATED}
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9]|60)(\.[0-9]*)?")
 _DATE = re.compile(r"([0-9]{2})([0-9]{2})([0-9]{2})")
-_DEGREES = re.compile(r"([0-9]{0,3})([0-5][0-9](?:\.[0-9]*)?)")
+# Without a point a minute has lost its fraction; 60 minutes are what receivers make of 59.99999 when they round.
+_DEGREES = re.compile(r" *([0-9]{0,3})([0-5][0-9]\.[0-9]*|60\.0*)")
 
 Value = Callable[[str], str]
 """The text of a sentence's field by pynmea2's name for it; empty where the sentence has none."""
@@ -85,7 +87,8 @@ def read(kind: str, fields: list[str]) -> Said:
 
 def _rmc(value: Value) -> Said:
     second = _second(value)
-    refusal = _NO_FIX if value("status") != "A" else _MODES.get(value("mode_indicator"))
+    good = value("status") in ("A", "D")  # D: by differences, as receivers before NMEA 2.3 say
+    refusal = _MODES.get(value("mode_indicator")) if good else _NO_FIX
     if refusal:
         return Said(second, refusal=refusal)
     speed = number(value("spd_over_grnd"), 0, FASTEST_MPS / KNOT_MPS)
@@ -210,18 +213,26 @@ class Receiver:
         self._said: Said | None = None
         self._told = False
         self._newest = self._last = ""
+        self._heard: dict[str, int] = {}
         self._dated: tuple[float, float] | None = None
 
-    def take(self, kind: str, said: Said, now: float) -> list[Fix | str]:
-        """Take a sentence; reports that are complete with it, and why others come to none."""
+    def take(self, kind: str, said: Said, now: float, body: bytes) -> list[Fix | str]:
+        """Take a sentence; reports that are complete with it, and why others come to none.
+
+        :param body: its bytes; the same ones twice in a moment are a packet that was sent again
+        """
         if said.second is None and kind in _WITH_TIME:
             return [*self.finish(now), said.refusal or NO_TIME]
         done: list[Fix | str] = []
         if said.second is not None and not self._is_now(said.second):
             done += self.finish(now)
-            self._said, self._told = said, False
+            self._said, self._told, self._heard = said, False, {}
         elif self._said is not None:
             self._said = self._said.with_more(said)
+        if said.second is not None:
+            if self._heard.get(kind) == hash(body):
+                return [*done, _TWICE]
+            self._heard[kind] = hash(body)
         if said.date is not None and said.second is not None:
             self._dated = (said.date + said.second, now)
         self._newest = kind

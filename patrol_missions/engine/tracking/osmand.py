@@ -95,7 +95,7 @@ def _moment(text: str | None, now: float) -> float:
     at = moment(text)
     if at is None:
         raise InputError(
-            f"The time “{text[:32]}” is not understood.", "Seconds or milliseconds since 1970, or ISO 8601, are."
+            f"The time “{_shown(text)}” is not understood.", "Seconds or milliseconds since 1970, or ISO 8601, are."
         )
     return at
 
@@ -117,4 +117,9 @@ def _number(said: dict[str, str], name: str, least: float, largest: float) -> fl
     try:
         return number(text, least, largest)
     except ValueError:
-        raise InputError(f"The value “{text[:32]}” of {name} is no number from {least:g} to {largest:g}.") from None
+        raise InputError(f"The value “{_shown(text)}” of {name} is no number from {least:g} to {largest:g}.") from None
+
+
+def _shown(text: str) -> str:
+    """The beginning of a stranger's text, on one line."""
+    return "".join(sign if sign.isprintable() else " " for sign in text[:32])

@@ -53,17 +53,26 @@ class Reports:
         """Names of all units, in order."""
         return sorted(self._codes)
 
+    def trails(self) -> Iterator[tuple[str, float, float, float]]:
+        """Unit, time, longitude and latitude, by unit and time."""
+        for unit, numbers in self._by_unit():
+            yield from ((unit, at, longitude, latitude) for at, longitude, latitude, _ in numbers.tolist())
+
     def by_unit(self, project: Project) -> Iterator[tuple[str, Iterator[tuple[Point, float]]]]:
         """Units by name, each with its reports by time and how far off they may be.
 
         Reports that have no place in the plane are refused.
         """
+        for unit, numbers in self._by_unit():
+            yield unit, self._points(numbers, project)
+
+    def _by_unit(self) -> Iterator[tuple[str, np.ndarray]]:
         codes, numbers = np.frombuffer(self._unit, dtype=np.dtype("l")), np.frombuffer(self._numbers).reshape(-1, 4)
         order = np.lexsort((numbers[:, 0], codes))
         bounds = np.searchsorted(codes[order], np.arange(len(self._codes) + 1))
         for unit in self.units():
             code = self._codes[unit]
-            yield unit, self._points(numbers[order[bounds[code] : bounds[code + 1]]], project)
+            yield unit, numbers[order[bounds[code] : bounds[code + 1]]]
 
     def _points(self, numbers: np.ndarray, project: Project) -> Iterator[tuple[Point, float]]:
         at, longitude, latitude, accuracy = numbers.T

@@ -68,7 +68,7 @@ class HttpSource:
         async def attempt(_backoff: Backoff) -> None:
             await self._serve(hearing)
 
-        await keep_trying(ear, attempt, f"Port {self.port} of {self.host}")
+        await keep_trying(hearing, attempt, f"Port {self.port} of {self.host}")
 
     async def _serve(self, hearing: Hearing) -> None:
         crowd = Crowd(self.guard)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from patrol_missions.core.errors import InputError
@@ -28,6 +30,8 @@ from patrol_missions.engine.tracking.sources import (
 
 _CONNECT_WITHIN_S = 10.0
 _MOST = 1 << 16
+# A message of NMEA or TAIP without its end; nothing goes over a mark, so that hostile bytes cost no time.
+_BEGUN = re.compile(rb"[$!](?![^$!]*\*[0-9A-Fa-f]{2})[^$!]*\Z|>[^<>]*\Z")
 
 
 class TcpClient:
@@ -53,7 +57,7 @@ class TcpClient:
         async def attempt(backoff: Backoff) -> None:
             await self._listen(hearing, backoff)
 
-        await keep_trying(ear, attempt, self._where)
+        await keep_trying(hearing, attempt, self._where)
 
     @property
     def _where(self) -> str:
@@ -105,7 +109,7 @@ class _Server:
         async def attempt(_backoff: Backoff) -> None:
             await self._serve(hearing)
 
-        await keep_trying(ear, attempt, self._where)
+        await keep_trying(hearing, attempt, self._where)
 
     @property
     def _where(self) -> str:
@@ -218,9 +222,11 @@ class _Caller(asyncio.Protocol):
             asyncio.get_running_loop().call_later(wait_s, self._resume)
 
     def connection_lost(self, _error: Exception | None) -> None:
-        """Let go."""
+        """Let go; what the stream has said last counts, too."""
         self._crowd.leave(self)
-        self._parser = None
+        if self._parser is not None:
+            self._hearing.end(self._parser)
+            self._parser = None
 
     def _resume(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -228,7 +234,7 @@ class _Caller(asyncio.Protocol):
 
 
 class UdpServer(_Server):
-    """A port that units send to, each datagram one or several whole lines."""
+    """A port that units send to: whole lines, or a stream that is cut into datagrams anywhere."""
 
     async def _serve(self, hearing: Hearing) -> None:
         loop = asyncio.get_running_loop()
@@ -244,30 +250,50 @@ class UdpServer(_Server):
             transport.close()
 
 
+@dataclass
+class _Sender:
+    """Who sends datagrams.
+
+    :param begun: how the message begins in which the last datagram ended, if it did: some senders send no end of the
+        line, others cut a stream into datagrams anywhere
+    """
+
+    parser: Parser
+    allowance: Allowance
+    begun: bytes = b""
+
+    def lines(self, data: bytes) -> bytes:
+        """The next datagram, with the end of its last line unless more of that has to come."""
+        text = self.begun + data
+        found = _BEGUN.search(text, text.rfind(b"\n") + 1)
+        self.begun = found[0][:1] if found else b""
+        return data if found else data + b"\n"
+
+
 class _Letterbox(asyncio.DatagramProtocol):
     """All datagrams of a port, with a parser for each of the latest senders."""
 
     def __init__(self, server: UdpServer, hearing: Hearing, lost: asyncio.Future[None]) -> None:
         self._server, self._hearing, self._lost = server, hearing, lost
-        self._senders: OrderedDict[str, tuple[Parser, Allowance]] = OrderedDict()
+        self._senders: OrderedDict[str, _Sender] = OrderedDict()
 
-    def datagram_received(self, data: bytes, sender: tuple[Any, ...]) -> None:
+    def datagram_received(self, data: bytes, address: tuple[Any, ...]) -> None:
         """Hear, if the sender may speak."""
-        address, guard = sender[0], self._hearing.guard
-        known = self._senders.get(address)
-        if known is None:
-            if not guard.lets_in(address):
+        host, guard = address[0], self._hearing.guard
+        sender = self._senders.get(host)
+        if sender is None:
+            if not guard.lets_in(host):
                 return
-            known = self._server._parser_of(address), _allowance(guard)  # noqa: SLF001 - its own
-            self._senders[address] = known
+            sender = _Sender(self._server._parser_of(host), _allowance(guard))  # noqa: SLF001 - its own
+            self._senders[host] = sender
             if len(self._senders) > guard.limits.connections:
-                self._senders.popitem(last=False)
-        parser, allowance = known
-        if not allowance.spend(len(data), time.monotonic()):
+                _, silent = self._senders.popitem(last=False)
+                self._hearing.end(silent.parser)
+        if not sender.allowance.spend(len(data), time.monotonic()):
             guard.counted[limits.BYTES] += 1
             return
-        self._senders.move_to_end(address)
-        self._hearing.hear(parser, data if data.endswith(b"\n") else data + b"\n")
+        self._senders.move_to_end(host)
+        self._hearing.hear(sender.parser, sender.lines(data))
 
     def error_received(self, error: Exception) -> None:
         """Say what the system says; the port stays open."""

@@ -50,7 +50,7 @@ class SerialSource:
         async def attempt(backoff: Backoff) -> None:
             await self._read(hearing, backoff)
 
-        await keep_trying(ear, attempt, f"The port {self._port}")
+        await keep_trying(hearing, attempt, f"The port {self._port}")
 
     async def _read(self, hearing: Hearing, backoff: Backoff) -> None:
         loop = asyncio.get_running_loop()

@@ -12,9 +12,9 @@ import random
 import socket
 import ssl
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from patrol_missions.core.errors import InputError
@@ -51,6 +51,9 @@ class Parser(Protocol):
 
     def feed(self, data: bytes, now: float) -> list[Fix]:
         """Reports that are complete with these bytes; ``now`` is in seconds since 1970 UTC."""
+
+    def finish(self, now: float) -> list[Fix]:
+        """Reports that waited for more: nothing has come for a while, or nothing will."""
 
 
 ParserFor = Callable[[str], Parser]
@@ -123,11 +126,7 @@ class Ear:
         """Bytes came in; so many reports were in them, and so many of these may be taken."""
         self._heard_at = time.monotonic()
         if fixes:
-            self._fixed, self._bytes, self._odd = True, 0, 0
-            if passed:
-                self.say(RUNNING, "Positions come in.")
-            elif self._last.state != RUNNING:
-                self.say(WAITING, "Positions come in, but none of a unit that is tracked.")
+            self.found(passed)
             return
         self._bytes += len(data)
         self._odd += len(data.translate(None, _TEXT))
@@ -139,51 +138,98 @@ class Ear:
             self.say(WAITING, "It speaks, but has sent no position yet.")
         self._bytes, self._odd = self._bytes // 2, self._odd // 2
 
+    def found(self, passed: int) -> None:
+        """There are reports; so many of them may be taken."""
+        self._fixed, self._bytes, self._odd = True, 0, 0
+        if passed:
+            self.say(RUNNING, "Positions come in.")
+        elif self._last.state != RUNNING:
+            self.say(WAITING, "Positions come in, but none of a unit that is tracked.")
+
     def look(self) -> None:
         """Say so when it has been silent for long."""
         silent_s = time.monotonic() - self._heard_at
         if self._open and silent_s >= self._silent_s:
             self.say(SILENT, f"Nothing has been heard for {self._silent_s:.0f} s.")
 
-    async def watch(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(min(1.0, self._silent_s / 4))
-            self.look()
+    @property
+    def look_every_s(self) -> float:
+        """How often to look, so that silence is told in time."""
+        return min(1.0, self._silent_s / 4)
 
 
 @dataclass
 class Hearing:
-    """Where what is heard goes, for all connections of one source."""
+    """Where what is heard goes, for all connections of one source.
+
+    A report may wait in its parser for what else is said of its moment. Nobody waits for a stream that has paused or
+    ended: it is finished then.
+    """
 
     guard: Guard
     ear: Ear
     take: Take
+    _speaking: OrderedDict[Parser, float] = field(default_factory=OrderedDict)
 
     def hear(self, parser: Parser, data: bytes) -> int:
         """Give bytes to a parser and what is in them to the tracker; how many reports may be taken."""
+        now = time.monotonic()
+        self._speaking[parser] = now
+        self._speaking.move_to_end(parser)
         fixes = parser.feed(data, time.time())
-        if parser.rejected:
-            self.guard.counted.update(parser.rejected)
-            parser.rejected.clear()
-        passed = self.guard.passed(fixes, time.monotonic())
+        passed = self._passed(parser, fixes, now)
         self.ear.heard(data, len(fixes), len(passed))
         if passed:
             self.take(passed)
         return len(passed)
 
+    def end(self, parser: Parser) -> None:
+        """A stream is over: its last line is whole, or never will be."""
+        if self._speaking.pop(parser, None) is not None:
+            self._finish(parser, parser.feed(b"\n", time.time()))
 
+    def end_all(self) -> None:
+        """All streams are over."""
+        for parser in list(self._speaking):
+            self.end(parser)
+
+    async def watch(self) -> None:
+        """See again and again who has paused and whether all are silent, until cancelled."""
+        while True:
+            await asyncio.sleep(self.ear.look_every_s)
+            self.ear.look()
+            before = time.monotonic() - _PAUSE_S
+            while self._speaking and next(iter(self._speaking.values())) <= before:
+                parser, _ = self._speaking.popitem(last=False)
+                self._finish(parser, [])
+
+    def _finish(self, parser: Parser, fixes: list[Fix]) -> None:
+        fixes = fixes + parser.finish(time.time())
+        passed = self._passed(parser, fixes, time.monotonic())
+        if fixes:
+            self.ear.found(len(passed))
+        if passed:
+            self.take(passed)
+
+    def _passed(self, parser: Parser, fixes: list[Fix], now: float) -> list[Fix]:
+        if parser.rejected:
+            self.guard.counted.update(parser.rejected)
+            parser.rejected.clear()
+        return self.guard.passed(fixes, now)
+
+
+_PAUSE_S = 2.0  # receivers that speak every second pause for less
 _TEXT = bytes([9, 10, 13, *range(32, 127)])
 
 
-async def keep_trying(ear: Ear, attempt: Callable[[Backoff], Awaitable[None]], where: str) -> None:
+async def keep_trying(hearing: Hearing, attempt: Callable[[Backoff], Awaitable[None]], where: str) -> None:
     """Connect again and again, until cancelled.
 
     :param attempt: connects and hears until the connection ends; it resets the back-off when something has come in
     :param where: what is connected to, for the sentence
     """
-    backoff = Backoff()
-    watching = asyncio.ensure_future(ear.watch())
+    backoff, ear = Backoff(), hearing.ear
+    watching = asyncio.ensure_future(hearing.watch())
     try:
         while True:
             try:
@@ -191,6 +237,8 @@ async def keep_trying(ear: Ear, attempt: Callable[[Backoff], Awaitable[None]], w
                 trouble = f"{where} closed the connection."
             except OSError as error:
                 trouble = sentence(error, where)
+            finally:
+                hearing.end_all()
             ear.closed()
             wait_s = backoff.wait_s()
             ear.say(FAILED, trouble)

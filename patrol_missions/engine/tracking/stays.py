@@ -12,7 +12,8 @@ other: then the unit really is there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 Cell = tuple[int, int]
 """Column and row in the grid."""
@@ -35,8 +36,7 @@ class Rules:
     shortest_s: float = 120.0
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """A believed report in the grid's plane: seconds since 1970 UTC, metres."""
 
     at: float
@@ -44,8 +44,7 @@ class Point:
     y: float
 
 
-@dataclass(frozen=True)
-class Stay:
+class Stay(NamedTuple):
     """A time in one cell; ``gap`` where it ended because nothing was heard any more."""
 
     cell: Cell
@@ -59,8 +58,7 @@ class Stay:
         return self.end - self.start
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """All that is known of a unit after a report.
 
     :param last: the last report that was believed
@@ -91,14 +89,14 @@ def step(state: State | None, point: Point, rules: Rules) -> tuple[State, tuple[
         return _at(point, rules), ()
     waited = point.at - state.last.at
     if waited > rules.gap_s:
-        return _at(point, rules), (replace(state.stay(), gap=True),)
+        return _at(point, rules), (state.stay()._replace(gap=True),)
     if not _reachable(state.last, point, rules):
         return _doubt(state, point, rules)
     if cell_of(point, rules) == state.cell:
-        return replace(state, last=point, outside=(), doubted=()), ()
+        return State(point, state.cell, state.since), ()
     outside = (*state.outside, point)
     if point.at - outside[0].at <= rules.after_s and _distance(point, state.cell, rules) <= rules.beyond_m:
-        return replace(state, last=point, outside=outside, doubted=()), ()
+        return State(point, state.cell, state.since, outside), ()
     left = Stay(state.cell, state.since, outside[0].at)
     there, ended = _replay(outside, rules)
     return there, (left, *ended)
@@ -108,9 +106,9 @@ def _doubt(state: State, point: Point, rules: Rules) -> tuple[State, tuple[Stay,
     agree = not state.doubted or _reachable(state.doubted[-1], point, rules)
     doubted = (*state.doubted, point) if agree else (point,)
     if len(doubted) < rules.jumps:
-        return replace(state, doubted=doubted), ()
+        return state._replace(doubted=doubted), ()
     there, ended = _replay(doubted, rules)
-    return there, (replace(state.stay(), gap=True), *ended)
+    return there, (state.stay()._replace(gap=True), *ended)
 
 
 def _replay(points: tuple[Point, ...], rules: Rules) -> tuple[State, tuple[Stay, ...]]:

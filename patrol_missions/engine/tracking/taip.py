@@ -80,6 +80,10 @@ class TaipParser:
                 self.rejected[result] += 1
         return found
 
+    def finish(self, now: float) -> list[Fix]:  # noqa: ARG002 - the shape of all parsers
+        """Nothing: each message is a report of its own."""
+        return []
+
     def _message(self, line: bytes, now: float) -> Fix | str | None:
         """The report of a message, why it has none, or ``None`` for a message of another kind."""
         _, begun, message = line.rpartition(b">")

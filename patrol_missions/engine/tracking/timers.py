@@ -20,6 +20,7 @@ class Mission:
     :param start, end: when its shift is, seconds since 1970 UTC
     :param minutes: its dose
     :param most_minutes: beyond so many it is over-dosed
+    :param unit: that has it by the plan; blank for none
     """
 
     mission_id: str
@@ -28,13 +29,15 @@ class Mission:
     end: float
     minutes: float = 15.0
     most_minutes: float = 30.0
+    unit: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Mission:
         """From a row of JSON with the names of the fields."""
         cells = tuple((int(column), int(number)) for column, number in row["cells"])
         known = {name: float(row[name]) for name in ("minutes", "most_minutes") if row.get(name) is not None}
-        return cls(str(row["mission_id"]), cells, float(row["start"]), float(row["end"]), **known)
+        unit = str(row.get("unit") or "")
+        return cls(str(row["mission_id"]), cells, float(row["start"]), float(row["end"]), **known, unit=unit)
 
 
 @dataclass(frozen=True)

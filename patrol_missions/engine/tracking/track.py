@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from patrol_missions.engine.tracking.fixes import Refusal
 from patrol_missions.engine.tracking.stays import Point, Rules, State, Stay, step
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """A report, what was known after it, and the stays that it ended."""
 
     point: Point
@@ -101,14 +99,14 @@ class Track:
         """
         ended = self.settle(self.newest)
         if self.settled is not None:
-            ended.append(replace(self.settled.stay(), gap=gap))
+            ended.append(self.settled.stay()._replace(gap=gap))
             self.settled = None
         return ended
 
     def kept(self) -> dict[str, Any]:
         """What is settled, as JSON takes it: with the reports since then, from the journal, it is all that is known."""
         return {
-            "settled": None if self.settled is None else asdict(self.settled),
+            "settled": None if self.settled is None else self.settled._asdict(),
             "settled_at": self._settled_at if math.isfinite(self._settled_at) else None,
         }
 
@@ -117,8 +115,8 @@ class Track:
         """Go on from what :meth:`kept` gave; reports that are settled already are refused as late."""
         found, since = kept["settled"], kept["settled_at"]
         state = None if found is None else State(
-            Point(**found["last"]), (int(found["cell"][0]), int(found["cell"][1])), found["since"],
-            tuple(Point(**each) for each in found["outside"]), tuple(Point(**each) for each in found["doubted"]),
+            Point(*found["last"]), (int(found["cell"][0]), int(found["cell"][1])), found["since"],
+            tuple(Point(*each) for each in found["outside"]), tuple(Point(*each) for each in found["doubted"]),
         )  # fmt: skip
         return cls(rules, lateness_s, state, -math.inf if since is None else since)
 

@@ -8,9 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsCoordinateTransform, QgsProject
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QAbstractItemView, QDockWidget, QWidget
 
 from patrol_missions.gui.live_model import AMBER, DONE
 from patrol_missions.gui.live_session import OFF, ON
+from patrol_missions.gui.missions import zone_of
+from patrol_missions.gui.past_shift_dialog import PastShiftDialog
 
 START, _DATA, _WEIGHTS, PLAN, LIVE, _REPORT = range(6)
 OUT = Path(os.environ["PATROL_DESKTOP_OUT"])
@@ -23,6 +27,20 @@ def mission(desk):
     to_degrees = QgsCoordinateTransform(layer.crs(), QgsCoordinateReferenceSystem("EPSG:4326"), QgsProject.instance())
     middle = to_degrees.transform(layer.getGeometry(listed.feature_id).centroid().asPoint())
     return listed, middle, listed.shift.start.toSecsSinceEpoch()
+
+
+def narrow(desk):
+    """The panel as narrow as people make it."""
+    desk.window.resizeDocks([desk.dock], [300], Qt.Orientation.Horizontal)
+    desk.breathe(300)
+
+
+def assert_fits(desk):
+    page = desk.dock.live
+    for part in page.widget().findChildren(QWidget):
+        if part.isVisible() and not isinstance(part.parent(), QAbstractItemView):
+            right = part.mapTo(page.viewport(), part.rect().topRight()).x()
+            assert right <= page.viewport().width(), (type(part).__name__, part.accessibleName(), right)
 
 
 def step_an_empty_page_says_what_comes_next(desk):
@@ -50,6 +68,17 @@ def step_a_plan_is_made(desk):
     desk.grab("live_1_ready")
 
 
+def step_nothing_of_a_source_is_cut(desk):
+    narrow(desk)
+    kind = desk.dock.live.source.kind
+    for number in range(kind.count()):
+        kind.setCurrentIndex(number)
+        desk.breathe(100)
+        desk.grab(f"live_1_source_{number}", desk.dock)
+        assert_fits(desk)
+    desk.dock.widen()
+
+
 def step_a_log_is_replayed(desk):
     """Car 12 comes from 1.5 km away, stays for 20 minutes in the mission, and leaves."""
     listed, middle, begins = mission(desk)
@@ -68,14 +97,24 @@ def step_a_log_is_replayed(desk):
     page.source.speed.setValue(60.0)
     desk.click(page.start_button)
     desk.wait(30, "the gateway", lambda: desk.dock.live_link.session.state == ON)
-    desk.wait(10, "the car", lambda: page.table.rowCount() == 1)
+    desk.wait(10, "the car", lambda: page.table.model().rowCount() == 1)
     page.table.selectRow(0)
-    desk.wait(20, "the timer", lambda: page.table.item(0, 2).text() != "")
+    desk.wait(20, "the timer", lambda: page.table.model().index(0, 2).data() != "")
     desk.canvas_ready()
-    assert "Mission" in page.table.item(0, 1).text()
+    assert page.table.model().index(0, 1).data() == listed.cell_id
     assert page.risk.isVisible()
     assert "Times the district" in page._risks.text()
+    assert "28 days" in page._recent.text()
+    assert "Why here" in page._reasons.text()
+    assert page.coverage.isVisible()
     desk.grab("live_2_running")
+
+
+def step_nothing_of_the_running_page_is_cut(desk):
+    narrow(desk)
+    desk.grab("live_2_narrow")
+    assert_fits(desk)
+    desk.dock.widen()
 
 
 def step_amber_and_done_are_shown(desk):
@@ -117,6 +156,46 @@ def step_it_is_stopped(desk):
     desk.wait(10, "the gateway to be gone", lambda: not (folder / "gateway.json").exists())
     assert Path(desk.dock.state.data.package).with_name("sample_city_ledger.sqlite").exists()
     desk.grab("live_6_stopped")
+
+
+def step_a_past_shift_is_chosen_and_played(desk):
+    dock = desk.dock
+    listed = mission(desk)[0]
+    zone = zone_of(dock.state.data.time_zone)
+    dialog = PastShiftDialog(dock.state.data.shifts, zone, True, dock)
+    dialog.day.setDate(listed.shift.start.toTimeZone(zone).date())
+    dialog.show()
+    desk.breathe(100)
+    names = [dialog.shift.itemText(row) for row in range(dialog.shift.count())]
+    desk.notes["shifts"] = names
+    dialog.shift.setCurrentIndex(names.index(listed.shift.title(zone)))
+    shift = dialog.chosen()
+    assert (shift.start, shift.end) == (listed.shift.start, listed.shift.end)
+    desk.grab("live_7_dialog", dialog)
+    dialog.reject()
+    dock.load_past(shift)
+    desk.wait(10, "the run", dock.runner.busy)
+    desk.wait_for_run(60)
+    layer = dock.state.layer("trails")
+    assert layer.featureCount() > 100
+    controller = desk.iface.mapCanvas().temporalController()
+    desk.notes["frames"] = controller.totalFrameCount()
+    panel = desk.window.findChild(QDockWidget, "Temporal Controller")
+    assert panel.isVisible()
+    desk.canvas_ready()
+    desk.grab("live_8_past")
+    controller.setCurrentFrameNumber(10)
+    desk.canvas_ready()
+    desk.grab("live_8_past_later")
+    dock.load_past(None, str(OUT / "cars.csv"))  # in which are the reports after the watch was stopped, too
+    desk.wait(10, "the run", dock.runner.busy)
+    desk.wait_for_run(60)
+    assert dock.state.layer("trails").featureCount() == 180
+    assert len(dock.state.project.mapLayersByName("Trails of a past shift")) == 1
+    assert controller.totalFrameCount() > desk.notes["frames"]
+    panel.hide()
+    dock.map.show_time(None)
+    desk.iface.messageBar().clearWidgets()
 
 
 def step_the_next_plan_minds_the_visit(desk):
