@@ -110,6 +110,8 @@ def window() -> tuple[QSplitter, QgsMapCanvas]:
     canvas, splitter = QgsMapCanvas(), QSplitter()
     layer = cells()
     QgsProject.instance().addMapLayer(layer)
+    canvas.setCachingEnabled(True)  # as QGIS has it
+    canvas.setParallelRenderingEnabled(True)
     canvas.setDestinationCrs(QgsCoordinateReferenceSystem(CRS))
     canvas.setLayers([layer])
     canvas.setExtent(layer.extent())

@@ -189,7 +189,10 @@ def _style_units(layer: QgsVectorLayer) -> None:
     label = QgsPalLayerSettings()
     label.fieldName = "unit"
     label.setFormat(haloed(8.0))
-    label.dist = 2.0
+    # Always at the same side: a name stays where it is while its unit moves, and thousands are placed in a moment.
+    label.placement = QgsPalLayerSettings.Placement.OverPoint
+    label.quadOffset = QgsPalLayerSettings.QuadrantPosition.QuadrantAboveRight
+    label.xOffset, label.yOffset = 1.5, -1.5
     layer.setLabeling(QgsVectorLayerSimpleLabeling(label))
     layer.setLabelsEnabled(True)
 

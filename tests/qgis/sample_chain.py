@@ -62,9 +62,11 @@ class Chain:
         }
 
     def crowded(self, spot: QgsGeometry, days: np.ndarray) -> QgsVectorLayer:
-        """The clean incidents, and eight thefts from vehicles at a place on the evening of each day."""
-        layer = self.layer("clean").materialize(QgsFeatureRequest())
-        example = next(layer.getFeatures("category = 'Theft from vehicle'"))
+        """The clean thefts from vehicles, and eight more at a place on the evening of each day."""
+        layer = self.layer("clean").materialize(
+            QgsFeatureRequest().setFilterExpression("category = 'Theft from vehicle'")
+        )
+        example = next(layer.getFeatures())
         added = []
         for number, day in enumerate(np.repeat(days, 8)):
             feature = QgsFeature(example)

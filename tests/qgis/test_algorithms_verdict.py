@@ -25,6 +25,7 @@ def test_a_loaded_layer_carries_the_verdict_to_the_card(processing: Any, chain: 
         assert handleAlgorithmResults(algorithm, context, Listener(), parameters=parameters)
         (layer,) = project.mapLayers().values()
         assert layer.renderer().type() == "singleSymbol"
+        assert layer.setSubsetString("category = 'Theft from vehicle'")  # enough for a card, and sooner
         card = tmp_path / "card.html"
         wanted = chain.history(
             INCIDENTS=layer.id(),

@@ -102,7 +102,7 @@ def step_a_log_is_replayed(desk):
     desk.wait(20, "the timer", lambda: page.table.model().index(0, 2).data() != "")
     desk.canvas_ready()
     assert page.table.model().index(0, 1).data() == listed.cell_id
-    assert page.risk.isVisible()
+    desk.wait(10, "the risk where it is", page.risk.isVisible)
     assert "Times the district" in page._risks.text()
     assert "28 days" in page._recent.text()
     assert "Why here" in page._reasons.text()
