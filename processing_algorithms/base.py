@@ -51,6 +51,7 @@ class LayerContent:
     :param crs: of the shapes
     :param shapes: well-known binary per row
     :param indexed: whether the file gets a spatial index; layers drawn whole do without
+    :param looked_up_by: the field by whose value rows are asked for, as a map of one shift asks for its start
     """
 
     table: Table
@@ -59,6 +60,7 @@ class LayerContent:
     crs: QgsCoordinateReferenceSystem = field(default_factory=QgsCoordinateReferenceSystem)
     shapes: Sequence[bytes | None] | None = None
     indexed: bool = True
+    looked_up_by: str = ""
 
 
 def in_order(table: Table, first: Sequence[str]) -> list[str]:
@@ -76,7 +78,8 @@ def cell_layer(
     named = squares.named_cells(table)
     columns = [name for name in in_order(named, first) if name not in ("col", "row")]
     shapes = squares.squares(table["col"], table["row"], size_m)
-    return LayerContent(named, columns, QgsWkbTypes.Type.Polygon, crs, shapes)
+    looked_up_by = "start" if "start" in columns else ""
+    return LayerContent(named, columns, QgsWkbTypes.Type.Polygon, crs, shapes, looked_up_by=looked_up_by)
 
 
 class PatrolAlgorithm(QgsProcessingAlgorithm):
@@ -310,12 +313,15 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         geometry_type: QgsWkbTypes.Type,
         crs: QgsCoordinateReferenceSystem,
         options: Sequence[str] = (),
+        looked_up_by: str = "",
     ) -> tuple[QgsFeatureSink | None, str]:
         """Where to write the layer of an output, and its destination; None for an optional one not asked for.
 
         A GeoPackage, or a table in one, takes the place of the one before when the whole run is done.
+
+        :param looked_up_by: a field that a GeoPackage gets an index of
         """
-        value = self._drafts.instead_of(parameters.get(name), context)
+        value = self._drafts.instead_of(parameters.get(name), context, looked_up_by)
         sink, destination = self.parameterAsSink(
             {**parameters, name: value} if value is not None else parameters,
             name, context, fields, geometry_type, crs, layerOptions=list(options),
@@ -360,7 +366,7 @@ class PatrolAlgorithm(QgsProcessingAlgorithm):
         fields = fields_of(content.table, content.columns)
         options = [] if content.indexed else ["SPATIAL_INDEX=NO"]
         sink, destination = self.open_sink(
-            parameters, name, context, fields, content.geometry_type, content.crs, options
+            parameters, name, context, fields, content.geometry_type, content.crs, options, content.looked_up_by
         )
         if sink is None:
             return ""

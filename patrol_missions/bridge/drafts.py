@@ -29,6 +29,7 @@ _SUFFIX = ".gpkg"
 class _Table:
     path: Path
     name: str
+    looked_up_by: str
 
     @property
     def draft(self) -> str:
@@ -41,6 +42,7 @@ class _File:
 
     path: Path
     text: str
+    looked_up_by: str
 
     @property
     def folder(self) -> Path:
@@ -63,27 +65,33 @@ class Drafts:
         self._tables: list[_Table] = []
         self._files: list[_File] = []
 
-    def instead_of(self, value: object, context: QgsProcessingContext) -> Any:
-        """An output's value that writes to a draft; None where the output is neither a GeoPackage nor in one."""
+    def instead_of(self, value: object, context: QgsProcessingContext, looked_up_by: str = "") -> Any:
+        """An output's value that writes to a draft; None where the output is neither a GeoPackage nor in one.
+
+        :param looked_up_by: a field by whose value rows are asked for; the table gets an index of it
+        """
         text = _text(value, context)
-        changed = self._beside_table(text[len(_SCHEME) :]) if text.startswith(_SCHEME) else self._beside_file(text)
+        in_one = text.startswith(_SCHEME)
+        changed = (
+            self._beside_table(text[len(_SCHEME) :], looked_up_by) if in_one else self._beside_file(text, looked_up_by)
+        )
         if not changed or not isinstance(value, QgsProcessingOutputLayerDefinition):
             return changed or None
         definition = QgsProcessingOutputLayerDefinition(value)
         definition.sink = QgsProperty.fromValue(changed)
         return definition
 
-    def _beside_table(self, text: str) -> str:
+    def _beside_table(self, text: str, looked_up_by: str) -> str:
         uri = QgsDataSourceUri(text)
-        table = _Table(Path(uri.database()), uri.table())
+        table = _Table(Path(uri.database()), uri.table(), looked_up_by)
         if table.path.suffix.lower() != _SUFFIX or not table.name:
             return ""
         self._tables.append(table)
         uri.setDataSource("", table.draft, uri.geometryColumn())
         return _SCHEME + uri.uri(False)
 
-    def _beside_file(self, text: str) -> str:
-        file = _File(Path(text), text)
+    def _beside_file(self, text: str, looked_up_by: str) -> str:
+        file = _File(Path(text), text, looked_up_by)
         if file.path.suffix.lower() != _SUFFIX or not file.path.parent.is_dir():
             return ""
         try:
@@ -152,6 +160,7 @@ def _swap(path: Path, tables: list[_Table]) -> None:
             for table in tables:
                 _drop(dataset, table.name)
                 dataset.ExecuteSQL(f'ALTER TABLE "{table.draft}" RENAME TO "{table.name}"')
+                _index(dataset, table.name, table.looked_up_by)
             names = {dataset.GetLayerByIndex(index).GetName() for index in range(dataset.GetLayerCount())}
             swapped = all(table.name in names and table.draft not in names for table in tables)
             done = swapped and dataset.CommitTransaction() == gdal.CE_None
@@ -167,6 +176,10 @@ def _replace(file: _File) -> None:
     """Move a whole file over the older one."""
     try:
         if Path(file.draft).is_file():
+            with suppress(RuntimeError):  # without the index all is as it should be, and slower
+                dataset = gdal.OpenEx(file.draft, gdal.OF_VECTOR | gdal.OF_UPDATE)
+                _index(dataset, dataset.GetLayerByIndex(0).GetName(), file.looked_up_by)
+                dataset = None  # closes it
             for log in ("-wal", "-shm"):  # of the older file; the new one would be taken for damaged beside it
                 file.path.with_name(file.path.name + log).unlink(missing_ok=True)
             Path(file.draft).replace(file.path)
@@ -180,6 +193,11 @@ def _not_stored(path: Path, reason: str) -> InputError:
         f"The results could not be stored in {path} ({reason}).",
         "Close the file in other programs and run this step again; what the file held before is still there.",
     )
+
+
+def _index(dataset: gdal.Dataset, table: str, field: str) -> None:
+    if field:
+        dataset.ExecuteSQL(f'CREATE INDEX "{table}_by_{field}" ON "{table}" ("{field}")')
 
 
 def _drop(dataset: gdal.Dataset, name: str) -> None:

@@ -42,11 +42,11 @@ def files(tmp_path):
     return Files(tmp_path / "it's “here”.gpkg")
 
 
-def draft(drafts, files, name, context, rows):
+def draft(drafts, files, name, context, rows, looked_up_by=""):
     """Write to a table as an algorithm does; gives where it will be in the end."""
     fields = QgsFields()
     fields.append(QgsField("number", QVariant.Int))
-    value = drafts.instead_of(files.table(name, QgsProject.instance()), context)
+    value = drafts.instead_of(files.table(name, QgsProject.instance()), context, looked_up_by)
     crs = polygons(crs="EPSG:32618").crs()
     sink, uri = QgsProcessingUtils.createFeatureSink(
         value.sink.staticValue(), context, fields, QgsWkbTypes.Type.Point, crs
@@ -86,6 +86,42 @@ def test_a_result_takes_the_place_of_the_one_before_when_it_is_whole(files, cont
     assert layer.hasSpatialIndex() == layer.SpatialIndexPresence.SpatialIndexPresent
     found = layer.getFeatures(QgsFeatureRequest(QgsRectangle(4.5, -1, 7.5, 1)))
     assert [feature["number"] for feature in found] == [5, 6, 7]
+
+
+def indexed(path):
+    """The indexed columns of a GeoPackage's tables."""
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'index'")
+    told = [sql for (sql,) in found if sql and "_by_" in sql]
+    connection.close()
+    return told
+
+
+def test_a_table_is_indexed_by_what_its_rows_are_looked_up_by(files, context):
+    for _ in range(2):  # the second takes the place of the first, index and all
+        drafts = Drafts()
+        draft(drafts, files, "missions", context, 10, "number")
+        drafts.deliver(Silence())
+        assert tables(files) == {"missions": 10}
+        assert indexed(files.package) == ['CREATE INDEX "missions_by_number" ON "missions" ("number")']
+
+
+def test_a_whole_file_is_indexed_too(tmp_path, context):
+    path = tmp_path / "dose map.gpkg"
+    for _ in range(2):
+        drafts = Drafts()
+        fields = QgsFields()
+        fields.append(QgsField("number", QVariant.Int))
+        value = drafts.instead_of(str(path), context, "number")
+        crs = polygons(crs="EPSG:32618").crs()
+        sink, _uri = QgsProcessingUtils.createFeatureSink(value, context, fields, QgsWkbTypes.Type.Point, crs)
+        del sink
+        drafts.deliver(Silence())
+        assert indexed(path) == ['CREATE INDEX "dose map_by_number" ON "dose map" ("number")']
+
+
+def test_a_forecast_is_looked_up_by_the_start_of_its_shifts(chain):
+    assert indexed(chain.path("forecast")) == ['CREATE INDEX "forecast_by_start" ON "forecast" ("start")']
 
 
 def test_what_a_killed_run_left_is_overwritten(files, context):
