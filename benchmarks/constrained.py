@@ -85,7 +85,7 @@ class Case:
 
 def made_up() -> Case:
     """Three districts of 100 cells."""
-    return _case("made-up city", *city(3, 10))
+    return case_of("made-up city", *city(3, 10))
 
 
 def hostile() -> Case:
@@ -95,7 +95,7 @@ def hostile() -> Case:
     harm[(district == 1) & (row > 4)] = 0.0
     harm[np.flatnonzero(district == 1)[0]] = 1e6
     keep = (district != 2) | (column < 22) & (row < 7)
-    return _case("hostile city", *(each[keep] for each in (harm, column, row, district)))
+    return case_of("hostile city", *(each[keep] for each in (harm, column, row, district)))
 
 
 def philadelphia() -> Case | None:
@@ -110,8 +110,8 @@ def philadelphia() -> Case | None:
     return _constrained("Philadelphia", found, rate, areas, rules, PHILADELPHIA.clock, {"77": 0})
 
 
-def _case(name: str, harm: np.ndarray, column: np.ndarray, row: np.ndarray, district: np.ndarray) -> Case:
-    """The same harm in every shift."""
+def case_of(name: str, harm: np.ndarray, column: np.ndarray, row: np.ndarray, district: np.ndarray) -> Case:
+    """A city with every constraint on, with the same harm in every shift."""
     cells = len(harm)
     start = np.datetime64("2021-01-04T07:00:00", "s") + np.arange(SHIFTS) * np.timedelta64(SHIFT_S, "s")
     columns = {"col": np.tile(column, SHIFTS), "row": np.tile(row, SHIFTS), "harm": np.tile(harm, SHIFTS)}

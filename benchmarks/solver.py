@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,36 +19,25 @@ import numpy as np
 STAGE = Path(os.environ.get("PATROL_STAGE", Path(__file__).resolve().parent.parent / "build" / "stage"))
 sys.path.insert(0, str(STAGE))
 
-from chances import constraints, forecast  # noqa: E402 - from this folder
+from constrained import case_of  # noqa: E402 - from this folder
 from draw import city  # noqa: E402
 
-from patrol_missions.engine.data.dose import Visits  # noqa: E402 - from the stage
-from patrol_missions.engine.missions import planning  # noqa: E402
-from patrol_missions.engine.missions.areas import AreaRules  # noqa: E402
-from patrol_missions.engine.missions.dosage import DoseRules, DoseState  # noqa: E402
+from patrol_missions.engine.missions import planning  # noqa: E402 - from the stage
 from patrol_missions.engine.missions.inclusion import inclusion_probabilities  # noqa: E402
 from patrol_missions.engine.missions.law_areas import Limits  # noqa: E402
-from patrol_missions.engine.missions.planning import Settings  # noqa: E402
 
 SHIFTS, MISSIONS = 3, 10
 
 
 def plan(districts: int, side: int) -> None:
-    """Time of law and draw of a whole plan: doses, overrides, areas, exploration, controls."""
-    found = forecast(*city(districts, side), SHIFTS)
-    rng = np.random.default_rng(1)
-    cells, starts = len(found.columns), np.unique(found.groups.start).astype(np.int64)
-    where, begin = rng.integers(0, cells, 2 * cells), int(starts[0]) - rng.integers(3_600, 7 * 86_400, 2 * cells)
-    shifts = np.arange(int(starts[0]) - 28 * 86_400, int(starts[-1]) + 1, 8 * 3_600)
-    visits = Visits.of(cells, where, begin, begin + 900)
-    dose = DoseState.of(visits, int(starts[0]), DoseRules(), (shifts, shifts + 8 * 3_600))
-    given = replace(constraints(found, rng), dose=dose)
-    settings = Settings(exploration=0.05, control=0.1, areas=AreaRules(share=0.2, harm_ratio=3.0))
-    asked = np.full(len(found.groups), MISSIONS)
+    """Time of law and draw of a whole plan with every constraint on."""
+    case = case_of("city", *city(districts, side))
+    found = case.week.first_shifts(SHIFTS)
+    asked = case.asked(found)
     start = time.perf_counter()
-    drawn = planning.run(found, settings, asked, given)
+    drawn = planning.run(found, case.settings, asked, case.given)
     print(
-        f"{cells:,} cells, {districts} districts, {len(given.areas.names)} areas, {SHIFTS} shifts: "
+        f"{len(found.columns):,} cells, {districts} districts, {len(case.given.areas.names)} areas, {SHIFTS} shifts: "
         f"{time.perf_counter() - start:.1f} s, {np.count_nonzero(drawn.selected):,} missions, "
         f"{np.count_nonzero(drawn.control)} controls",
         flush=True,

@@ -25,6 +25,7 @@ EXACT = 1e-9
 
 _STEPS = 100
 _SHORTEST = 1e-12
+_LONGEST = 4.0  # log odds that a price moves at once where nothing holds it
 _ARMIJO = 1e-4
 _FLAT = 1e-9  # by how much of itself rounding may lift the dual
 
@@ -147,8 +148,9 @@ def _priced(problem: Problem, limits: Limits, found: Solution) -> tuple[Solution
         moving = bounded & ((price > 0) | (gradient < 0))
         step = np.zeros(len(price))
         curvature = _curvature(problem, limits, found)[np.ix_(moving, moving)]
-        ridge = 1e-12 + 1e-9 * np.diag(curvature).max(initial=0.0)
-        step[moving] = np.linalg.solve(curvature + ridge * np.identity(int(moving.sum())), -gradient[moving])
+        # Where all cells of an area are at their bounds its price moves nothing yet, and Newton would go to no end.
+        ridge = 1e-12 + 1e-9 * np.diag(curvature).max(initial=0.0) + np.abs(gradient[moving]) / _LONGEST
+        step[moving] = np.linalg.solve(curvature + np.diag(ridge), -gradient[moving])
         part, moved = 1.0, False
         while part > _SHORTEST:
             there = np.maximum(price + part * step, 0.0)
