@@ -25,7 +25,7 @@ EXACT = 1e-9
 
 _STEPS = 100
 _SHORTEST = 1e-12
-_LONGEST = 4.0  # log odds that a price moves at once where nothing holds it
+_LONGEST = 4.0  # log odds that a price moves at first where nothing holds it; more once that went well
 _ARMIJO = 1e-4
 _FLAT = 1e-9  # by how much of itself rounding may lift the dual
 
@@ -141,6 +141,7 @@ def _priced(problem: Problem, limits: Limits, found: Solution) -> tuple[Solution
     bounded = np.isfinite(limits.most)
     room = np.where(bounded, limits.most, 0.0)
     value = _dual(problem, limits, room, price, found)
+    longest = _LONGEST
     for _ in range(_STEPS):
         if _unmet(limits, bounded, price, found) <= EXACT:
             break
@@ -149,7 +150,7 @@ def _priced(problem: Problem, limits: Limits, found: Solution) -> tuple[Solution
         step = np.zeros(len(price))
         curvature = _curvature(problem, limits, found)[np.ix_(moving, moving)]
         # Where all cells of an area are at their bounds its price moves nothing yet, and Newton would go to no end.
-        ridge = 1e-12 + 1e-9 * np.diag(curvature).max(initial=0.0) + np.abs(gradient[moving]) / _LONGEST
+        ridge = 1e-12 + 1e-9 * np.diag(curvature).max(initial=0.0) + np.abs(gradient[moving]) / longest
         step[moving] = np.linalg.solve(curvature + np.diag(ridge), -gradient[moving])
         part, moved = 1.0, False
         while part > _SHORTEST:
@@ -168,6 +169,7 @@ def _priced(problem: Problem, limits: Limits, found: Solution) -> tuple[Solution
         if not moved:
             break
         price, found, value = there, next_found, next_value
+        longest = max(_LONGEST, longest * (2.0 if part == 1.0 else part))
     return found, price
 
 
