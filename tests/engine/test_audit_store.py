@@ -39,35 +39,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 ZERO = "0" * 64
 EVERY = int(os.environ.get("PATROL_FLIP_EVERY", "7"))
 """Which bytes of the file are flipped; 1 takes all of them, which takes a minute."""
-names = map("log_{}".format, itertools.count())
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A PostgreSQL server."""
-    binaries = audit_server.programs()
-    if binaries is None:
-        pytest.skip("POSTGRESQL ABSENT: no /usr/lib/postgresql/*/bin, so the audit log was not tested on a server.")
-    with audit_server.running(binaries) as number:
-        yield number
-
-
-@pytest.fixture
-def server(port: int) -> Server:
-    """An empty database."""
-    name = next(names)
-    Server(port, "postgres").run(f"CREATE DATABASE {name}")
-    return Server(port, name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path / "audit.sqlite")
-
-
-@pytest.fixture(params=["file", "server"])
-def place(request: pytest.FixtureRequest) -> Place:
-    return request.getfixturevalue(request.param)
+names = map("copy_{}".format, itertools.count())
 
 
 def fill(log: AuditLog, count: int = 3, author: str = "Ana") -> None:
@@ -659,7 +631,7 @@ def test_where_there_is_no_log_it_is_told(tmp_path: Path, server: Server) -> Non
     (tmp_path / "notes.txt").write_text("Meet at noon. " * 99)
     for how in ({}, {"create": True}):
         assert "is not an audit log" in refusal(tmp_path / "notes.txt", **how).message
-    assert "There is no audit log in the database “log_" in refusal(server.target).message
+    assert "There is no audit log in the database “database_" in refusal(server.target).message
 
 
 def test_another_database_is_left_alone(file: File) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import resource
@@ -15,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Union
 
-import audit_server
 import ledger_process
 import numpy as np
 import pytest
@@ -48,35 +46,6 @@ Place = Union[File, Server]
 GROUND = Ground("EPSG:26910")
 AT_ONCE = 200  # reports
 ALWAYS = (-1e9, 1e12)
-names = map("ledger_{}".format, itertools.count())
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A PostgreSQL server."""
-    binaries = audit_server.programs()
-    if binaries is None:
-        pytest.skip("POSTGRESQL ABSENT: no /usr/lib/postgresql/*/bin, so the ledger was not tested on a server.")
-    with audit_server.running(binaries) as number:
-        yield number
-
-
-@pytest.fixture
-def server(port: int) -> Server:
-    """An empty database."""
-    name = next(names)
-    Server(port, "postgres").run(f"CREATE DATABASE {name}")
-    return Server(port, name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> File:
-    return File(tmp_path / "ledger.sqlite")
-
-
-@pytest.fixture(params=["file", "server"])
-def place(request: pytest.FixtureRequest) -> Place:
-    return request.getfixturevalue(request.param)
 
 
 def heard(number: int, unit: str = "A1", at: float | None = None, **more: Any) -> Heard:
@@ -601,7 +570,7 @@ def test_where_there_is_no_ledger_it_is_told(tmp_path: Path, server: Server) -> 
     other = File(tmp_path / "other.sqlite")
     other.run("CREATE TABLE missions (x)")
     assert "holds another database" in refusal(other.target, ground=GROUND, create=True).message
-    assert "There is no ledger in the database “ledger_" in refusal(server.target).message
+    assert "There is no ledger in the database “database_" in refusal(server.target).message
 
 
 def test_a_ledger_of_another_grid_or_version_is_told(place: Place) -> None:
