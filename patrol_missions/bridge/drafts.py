@@ -160,7 +160,8 @@ def _swap(path: Path, tables: list[_Table]) -> None:
             for table in tables:
                 _drop(dataset, table.name)
                 dataset.ExecuteSQL(f'ALTER TABLE "{table.draft}" RENAME TO "{table.name}"')
-                _index(dataset, table.name, table.looked_up_by)
+                if table.looked_up_by:
+                    _index(dataset, table.name, table.looked_up_by)
             names = {dataset.GetLayerByIndex(index).GetName() for index in range(dataset.GetLayerCount())}
             swapped = all(table.name in names and table.draft not in names for table in tables)
             done = swapped and dataset.CommitTransaction() == gdal.CE_None
@@ -176,10 +177,11 @@ def _replace(file: _File) -> None:
     """Move a whole file over the older one."""
     try:
         if Path(file.draft).is_file():
-            with suppress(RuntimeError):  # without the index all is as it should be, and slower
-                dataset = gdal.OpenEx(file.draft, gdal.OF_VECTOR | gdal.OF_UPDATE)
-                _index(dataset, dataset.GetLayerByIndex(0).GetName(), file.looked_up_by)
-                dataset = None  # closes it
+            if file.looked_up_by:
+                with suppress(RuntimeError):  # without the index all is as it should be, and slower
+                    dataset = gdal.OpenEx(file.draft, gdal.OF_VECTOR | gdal.OF_UPDATE)
+                    _index(dataset, dataset.GetLayerByIndex(0).GetName(), file.looked_up_by)
+                    dataset = None  # closes it
             for log in ("-wal", "-shm"):  # of the older file; the new one would be taken for damaged beside it
                 file.path.with_name(file.path.name + log).unlink(missing_ok=True)
             Path(file.draft).replace(file.path)
@@ -196,8 +198,8 @@ def _not_stored(path: Path, reason: str) -> InputError:
 
 
 def _index(dataset: gdal.Dataset, table: str, field: str) -> None:
-    if field:
-        dataset.ExecuteSQL(f'CREATE INDEX "{table}_by_{field}" ON "{table}" ("{field}")')
+    # A table that somebody has renamed keeps its index, and the name with it.
+    dataset.ExecuteSQL(f'CREATE INDEX IF NOT EXISTS "{table}_by_{field}" ON "{table}" ("{field}")')
 
 
 def _drop(dataset: gdal.Dataset, name: str) -> None:
